@@ -1,0 +1,58 @@
+"""What every algorithm is: `prepare`, a `train` that can be paused, and the predictor it returns.
+
+An algorithm runs in a worker process. `prepare` sees the public spec alone and is metered as setup:
+import what is slow, allocate, compile, warm up on made-up data. `train` is a generator, metered as
+training: it yields `Progress` whenever it could be paused, may yield `Query` to ask for labels, and
+*returns* a predictor for the task's family (`tasks.classification.Predictor`,
+`tasks.sequence.Predictor`). It is called once for every draw of a window, each time from a fresh
+state: nothing may be carried over from an earlier call, and predictors must not share state.
+
+A concrete algorithm is a dataclass whose fields are its hyperparameters, listed with their defaults
+in its yaml. Slow imports (torch) belong inside `prepare`, so that looking at a module stays cheap.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+class Refused(ValueError):
+    """Raised by an algorithm that cannot take this spec or these hyperparameters, with the way out."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A point at which training could be paused. step of `of` (0: unknown); loss in the task's unit."""
+
+    step: int
+    of: int = 0
+    loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Query:
+    """A membership query: labels [m] of inputs x [m, n] are sent back as the value of the yield."""
+
+    x: np.ndarray
+
+
+Training = Generator[Progress | Query, Any, Any]
+
+
+class Algorithm(ABC):
+    """The contract. `adapts` says whether a sequence predictor goes on learning within a segment."""
+
+    adapts: ClassVar[bool] = False
+
+    def prepare(self, spec: Any) -> None:
+        """Gets ready for a task of this spec (`tasks.classification.Classification`, ...)."""
+        self.spec = spec
+
+    @abstractmethod
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        """Learns from one draw's training data and returns the predictor."""

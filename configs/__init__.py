@@ -1,0 +1,1 @@
+"""One yaml per choice; this file makes the folder readable as pkg://configs."""

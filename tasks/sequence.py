@@ -1,0 +1,114 @@
+"""The family of tasks that ask for the next symbol's probabilities, over bytes.
+
+Held-out text is cut into segments that start from the trained state. The segments of one batch run
+side by side, in lanes: `reset(lanes)`, then for every position `predict()` gives log-probabilities
+[lanes, 256] and `observe(symbols)` tells what came. Within its own lane a predictor may carry and
+change whatever it likes; from one lane to another nothing may pass, which `audit` checks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tasks.base import PredictionError, Score
+
+VOCAB = 256
+FLOOR = 2.0**-16
+SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class SequenceSpec:
+    """Public specification of a sequence task.
+
+    train_bytes: length of the training text, about (draws may differ by some bytes).
+    segment: length of a held-out segment. lanes: how many segments may run side by side.
+    seed: for the learner's own randomness. vocab: number of symbols, always 256 (bytes).
+    """
+
+    train_bytes: int
+    segment: int
+    lanes: int
+    seed: int
+    vocab: int = VOCAB
+    family: str = "sequence"
+
+
+class Predictor(Protocol):
+    def reset(self, lanes: int) -> None:
+        """Back to the trained state, for `lanes` segments side by side with nothing seen yet."""
+        ...
+
+    def predict(self) -> np.ndarray:
+        """Natural log-probabilities of the next byte, float32 [lanes, 256]; -inf is allowed."""
+        ...
+
+    def observe(self, symbols: np.ndarray) -> None:
+        """symbols: uint8 [lanes], the bytes that came."""
+        ...
+
+
+def check_log_probabilities(logp: np.ndarray, lanes: int) -> np.ndarray:
+    """Returns logp as float32 [lanes, 256], or says what is wrong with it."""
+    if logp.shape != (lanes, VOCAB):
+        raise PredictionError(
+            f"predict returned shape {list(logp.shape)}; it must be [lanes, 256] = [{lanes}, {VOCAB}]"
+        )
+    if logp.dtype.kind != "f":
+        raise PredictionError(f"predict returned {logp.dtype}; log-probabilities must be floats")
+    total = np.exp(logp.astype(np.float32, copy=False)).sum(axis=1)
+    if not np.isfinite(total).all():
+        raise PredictionError("predict returned NaN or infinite log-probabilities")
+    off = np.abs(total - 1).max()
+    if off > SUM_TOLERANCE:
+        worst = float(total[np.abs(total - 1).argmax()])
+        raise PredictionError(
+            f"predict returned probabilities that sum to {worst:.6g}, not to 1 within {SUM_TOLERANCE:g}; "
+            "return natural logarithms of normalised probabilities (log_softmax)"
+        )
+    return logp
+
+
+def stream(segments: np.ndarray, predictor: Predictor, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Runs the first `steps` bytes of uint8 segments [lanes, length] past a predictor.
+
+    Returns nats [lanes, steps], each symbol's cost with its probability floored at 2**-16, and
+    hits [lanes, steps], whether the likeliest symbol was the one that came.
+    """
+    lanes = len(segments)
+    nats = np.empty((lanes, steps), np.float32)
+    hits = np.empty((lanes, steps), bool)
+    rows = np.arange(lanes)
+    predictor.reset(lanes)
+    for t in range(steps):
+        logp = check_log_probabilities(np.asarray(predictor.predict()), lanes)
+        came = segments[:, t]
+        nats[:, t] = -np.maximum(logp[rows, came], np.log(FLOOR))
+        hits[:, t] = logp.argmax(axis=1) == came
+        if t + 1 < steps:
+            predictor.observe(came)
+    return nats, hits
+
+
+def examine(segments: np.ndarray, predictor: Predictor, lanes: int) -> Score:
+    """Nats per byte and greedy accuracy over uint8 segments [count, length], `lanes` at a time.
+
+    The standard error is that of the mean over segments, which are the independent units.
+    """
+    length = segments.shape[1]
+    parts = [
+        stream(segments[i : i + lanes], predictor, length) for i in range(0, len(segments), lanes)
+    ]
+    nats = np.concatenate([n for n, _ in parts])
+    hits = np.concatenate([h for _, h in parts])
+    per_segment = nats.mean(axis=1, dtype=np.float64)
+    se = float(per_segment.std(ddof=1) / np.sqrt(len(nats))) if len(nats) > 1 else float("inf")
+    return Score(
+        value=float(per_segment.mean()),
+        se=se,
+        predictions=nats.size,
+        secondary={"greedy_accuracy": float(hits.mean())},
+    )
