@@ -1,0 +1,156 @@
+"""Backpropagation on text: a small GPT, trained by nanoGPT's published recipe for a CPU.
+
+The defaults are those of https://github.com/karpathy/nanoGPT, config/train_shakespeare_char.py with
+the changes that its README makes for a CPU, where it states a validation loss of 1.88. torch is
+imported only when it is needed, so that listing algorithms stays cheap.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from algorithms.base import Algorithm, Progress, Refused, Training
+from tasks.sequence import FLOOR, VOCAB, SequenceSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from algorithms.gpt import GPT
+
+NO_TORCH = "algo=backprop needs PyTorch: pip install 'joulebench[torch]'"
+
+
+class Lanes:
+    """Predicts side by side with a cache of keys and values (a `tasks.sequence.Predictor`).
+
+    The model sees at most block_size symbols. When these are full, the last `keep` move to positions
+    0 ... keep - 1 and are encoded anew, for learned positions make old keys useless there; so a
+    prediction rests on keep ... block_size symbols. Before the first symbol it predicts by the
+    frequencies of the training text. Bytes that the text lacks have probability 2**-16 each, and are
+    read as its most frequent byte.
+
+    counts: int64 [256], how often each byte occurs in the training text.
+    """
+
+    def __init__(self, model: GPT, counts: np.ndarray, keep: int) -> None:
+        self.model, self.keep = model, keep
+        self.seen = np.flatnonzero(counts)
+        self.ids = np.full(VOCAB, np.searchsorted(self.seen, counts.argmax()))
+        self.ids[self.seen] = np.arange(len(self.seen))
+        self.rest = math.log1p(-(VOCAB - len(self.seen)) * FLOOR)  # what unseen bytes leave
+        self.first = self._spread(np.log(counts[None, self.seen] / counts.sum()))
+
+    def reset(self, lanes: int) -> None:
+        import torch
+
+        self.cache = self.model.new_cache(lanes)
+        self.window = torch.zeros((lanes, self.model.block_size), dtype=torch.long)
+        self.window = self.window.to(self.cache.device)
+        self.length = 0
+        self.logp = np.repeat(self.first, lanes, axis=0)
+
+    def predict(self) -> np.ndarray:
+        return self.logp
+
+    def observe(self, symbols: np.ndarray) -> None:
+        import torch
+
+        start, end = self.length, self.length + 1
+        with torch.inference_mode():
+            if start == self.model.block_size:
+                start, end = 0, self.keep
+                self.window[:, : end - 1] = self.window[:, self.length - end + 1 :].clone()
+            self.window[:, end - 1] = torch.from_numpy(self.ids[symbols])
+            logits = self.model(self.window[:, start:end], self.cache, start, last=True)
+            self.logp = self._spread(logits[:, 0].log_softmax(-1).cpu().numpy())
+        self.length = end
+
+    def _spread(self, logp: np.ndarray) -> np.ndarray:
+        """Log-probabilities [lanes, bytes seen] -> float32 [lanes, 256]."""
+        out = np.full((len(logp), VOCAB), math.log(FLOOR), np.float32)
+        out[:, self.seen] = logp + self.rest
+        return out
+
+
+@dataclass
+class BackpropGPT(Algorithm):
+    """Fields are nanoGPT's, with its names; each is explained in configs/algo/backprop/sequence.yaml.
+
+    Training depends on nothing but the text, the spec's seed and, in the last digits, the number of
+    threads (on a GPU the order of additions also varies).
+    """
+
+    n_layer: int = 4
+    n_head: int = 4
+    n_embd: int = 128
+    block_size: int = 64
+    dropout: float = 0.0
+    batch_size: int = 12
+    max_iters: int = 2000
+    learning_rate: float = 1e-3
+    min_lr: float = 1e-4
+    warmup_iters: int = 100
+    beta1: float = 0.9
+    beta2: float = 0.99
+    weight_decay: float = 0.1
+    grad_clip: float = 1.0
+    keep: int = 0
+    threads: int = 0
+    device: str = "auto"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("n_layer", "n_head", "n_embd", "block_size", "batch_size", "max_iters"):
+            self._demand(name, "a whole number of at least 1", lambda v: v >= 1, int)
+        for name in ("warmup_iters", "keep", "threads"):
+            self._demand(name, "a whole number of at least 0", lambda v: v >= 0, int)
+        for name in ("learning_rate", "min_lr", "weight_decay", "grad_clip"):
+            self._demand(name, "a number of at least 0", lambda v: 0 <= v < math.inf)
+        for name in ("dropout", "beta1", "beta2"):
+            self._demand(name, "a number from 0 to below 1", lambda v: 0 <= v < 1)
+        divides = f"divisible by algo.n_head={self.n_head}"
+        self._demand("n_embd", divides, lambda v: v % self.n_head == 0, int)
+        within = f"at most algo.block_size={self.block_size}"
+        self._demand("keep", within, lambda v: v <= self.block_size, int)
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise Refused(f"algo.device={self.device}: must be auto, cpu or cuda")
+
+    def _demand(self, name: str, what: str, holds: Callable[[Any], bool], *kinds: type) -> None:
+        value = getattr(self, name)
+        right = isinstance(value, kinds or (int, float)) and not isinstance(value, bool)
+        if not (right and holds(value)):
+            raise Refused(f"algo.{name}={value}: must be {what}")
+
+    def prepare(self, spec: SequenceSpec) -> None:
+        """Loads torch and its kernels by two steps on a made-up text of all 256 bytes."""
+        super().prepare(spec)
+        try:
+            import torch
+        except ImportError as error:
+            raise Refused(NO_TORCH) from error
+        cuda = torch.cuda.is_available()
+        if self.device == "cuda" and not cuda:
+            raise Refused("algo.device=cuda: torch sees no CUDA device here; use algo.device=cpu")
+        self._device = torch.device("cuda" if cuda and self.device != "cpu" else "cpu")
+        if self._device.type == "cuda":
+            torch.set_float32_matmul_precision("high")  # TF32, as nanoGPT has it
+        if self.threads:
+            torch.set_num_threads(self.threads)  # else torch's own choice, or OMP_NUM_THREADS
+        made_up = (np.arange(VOCAB + 2 * self.block_size) % VOCAB).astype(np.uint8)
+        model = drain(self._fit(made_up, iters=2))
+        model.reset(spec.lanes)
+        model.observe(made_up[np.arange(spec.lanes) % VOCAB])
+
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        """data["text"]: uint8 [bytes]."""
+        text = data["text"]
+        if len(text) < self.block_size + 2:
+            raise Refused(
+                f"algo.block_size={self.block_size}: a text of {len(text)} bytes is too short for it; "
+                f"use algo.block_size={max(1, len(text) - 2)} or less"
+            )
+        return (yield from self._fit(text, self.max_iters))

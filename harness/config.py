@@ -1,0 +1,210 @@
+"""From the words of a command line to configurations. The one place that imports Hydra."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra import compose, initialize_config_module
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness import registry
+from harness.errors import BadInputError, did_you_mean
+from harness.load import is_file_target
+
+GROUPS = ("task", "algo", "meter")
+
+
+@dataclass
+class LimitsSchema:
+    setup_s: float = 600.0
+    train_s: float = 86400.0
+    inference_s: float = 21600.0
+    memory_gb: float | None = None
+
+
+@dataclass
+class Schema:
+    """Types of everything outside the groups; Hydra holds values to them."""
+
+    task: Any = None
+    algo: Any = None
+    meter: Any = None
+    seed: int = 0
+    repeats: int | None = None
+    threads: int | None = None
+    results: str = "results"
+    limits: LimitsSchema = field(default_factory=LimitsSchema)
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """One group's choice with the fields as overridden."""
+
+    name: str
+    target: str
+    fields: dict[str, Any]
+    about: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run, fully resolved: plain values only."""
+
+    task: Choosing
+    algo: Choosing
+    meter: Choosing
+    seed: int
+    repeats: int | None
+    threads: int | None
+    results: str
+    limits: dict[str, float | None]
+    overrides: list[str]
+
+
+ConfigStore.instance().store(name="schema", node=Schema)
+
+
+def configure(words: list[str], multirun: bool) -> list[Config]:
+    """Every run that the words ask for: one, or with `multirun` the product of all comma lists."""
+    overrides = _parse(words)
+    if multirun:
+        lists = [
+            [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
+            if o.is_sweep_override()
+            else [o.input_line or ""]
+            for o in overrides
+        ]
+        return [_resolve(list(job)) for job in itertools.product(*lists)]
+    for override in overrides:
+        if override.is_sweep_override():
+            raise BadInputError(f"{override.input_line}: several values need -m (bench run -m ...)")
+    return [_resolve(words)]
+
+
+def _parse(words: list[str]) -> list[Override]:
+    for word in words:
+        if "=" not in word and not word.startswith("~"):
+            raise BadInputError(f"{word!r} sets nothing; say field=value, such as task=nanogpt seed=3")
+    try:
+        return OverridesParser.create().parse_overrides(words)
+    except HydraException as error:
+        raise BadInputError(f"cannot read the command line: {_first_line(error)}") from None
+
+
+def _resolve(words: list[str]) -> Config:
+    overrides = _parse(words)
+    chosen = {o.key_or_group: o.value() for o in overrides if o.key_or_group in GROUPS}
+    for group in ("task", "algo"):
+        if not isinstance(chosen.get(group), str):
+            raise BadInputError(
+                f"which {group}? say {group}=NAME, one of: {', '.join(registry.names(group))}"
+            )
+    task = registry.find("task", chosen["task"])[0]
+    algo = registry.algorithm_for(chosen["algo"], task)
+    meter = registry.find("meter", str(chosen.get("meter", "cpu_time")))[0]
+    groups = {"task": task, "algo": algo, "meter": meter}
+    lines = [f"{group}={choice.option}" for group, choice in groups.items()]
+    for group, choice in groups.items():
+        if choice.option == "_file":
+            lines += [f"{group}._target_={_quote(choice.target)}"]
+            lines += [f"+{group}.{name}={_quote(value)}" for name, value in choice.fields.items()]
+    for override in overrides:
+        if override.key_or_group not in GROUPS:
+            _check(override, groups)
+            lines.append(override.input_line or "")
+    try:
+        with initialize_config_module("configs", version_base="1.3"):
+            composed = compose("config", overrides=lines)
+        plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise BadInputError(_first_line(error)) from None
+    return Config(
+        **{
+            group: Choosing(
+                name=chosen[group] if is_file_target(str(chosen.get(group))) else choice.name,
+                target=choice.target,
+                fields={k: v for k, v in plain[group].items() if k not in ("about", "_target_")},
+                about=choice.about,
+            )
+            for group, choice in groups.items()
+        },
+        **{name: plain[name] for name in ("repeats", "threads", "results", "limits")},
+        seed=_in_range("seed", plain["seed"], 0, 2**63 - 1),
+        overrides=words,
+    )
+
+
+def _check(override: Override, groups: dict[str, registry.Choice]) -> None:
+    """Knows the field, and that a value is of its default's type; says so in one line otherwise."""
+    key = override.key_or_group
+    line = override.input_line or key
+    if override.is_delete() or override.is_add():
+        raise BadInputError(f"{line}: fields can be set, not added or deleted; say {key}=value")
+    head, _, rest = key.partition(".")
+    if head in groups:
+        known, inside = groups[head].fields, f"{head}={groups[head].name} has"
+    elif head == "limits" and rest:
+        known, inside = vars(LimitsSchema()), "there are"
+    else:
+        top = [name for name in vars(Schema()) if name not in GROUPS]
+        if key not in top:
+            raise BadInputError(
+                f"there is no field {key}{did_you_mean(key, [*top, *GROUPS])}; there are: "
+                f"{', '.join(sorted(top))}, and task.*, algo.*, meter.*"
+            )
+        return
+    name = rest.partition(".")[0]
+    if name not in known:
+        nearest = did_you_mean(name, known)
+        raise BadInputError(
+            f"there is no field {key}{nearest}; {inside}: {', '.join(known) or 'no fields'}"
+        )
+    if rest == name and known[name] is not None:
+        _check_type(line, override.value(), known[name])
+
+
+def _check_type(line: str, value: Any, default: Any) -> None:
+    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    kind = type(default)
+    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    fits = fits or (kind is float and isinstance(value, int) and not isinstance(value, bool))
+    fits = fits or (kind is str and isinstance(value, int | float))
+    if kind in wanted and not fits:
+        raise BadInputError(f"{line}: must be {wanted[kind]}, as in the default {default}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInputError(f"{line}: must be a finite number")
+
+
+def _in_range(name: str, value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise BadInputError(f"{name}={value}: must be {low} to {high}")
+    return value
+
+
+def _quote(value: Any) -> str:
+    """A value in Hydra's override grammar."""
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_quote, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{k}:{_quote(v)}" for k, v in value.items()) + "}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def _first_line(error: Exception) -> str:
+    """Hydra's and OmegaConf's errors in one line, with the field that they speak of."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    where = next((line for line in lines if line.startswith("full_key:")), "")
+    return f"{lines[0]} ({where.removeprefix('full_key:').strip()})" if where else lines[0]

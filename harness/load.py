@@ -1,0 +1,131 @@
+"""From a name in a yaml to a class: `package.module.Class`, or `/path/to/file.py:Class`."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInputError, did_you_mean
+
+
+def is_file_target(target: str) -> bool:
+    """True for `path.py:Class`."""
+    path, colon, _ = target.rpartition(":")
+    return bool(colon) and path.endswith(".py")
+
+
+def load_class(target: str) -> Any:
+    """Imports the class that a target names. A file's own folder is searched last for its imports."""
+    if is_file_target(target):
+        path, _, name = target.rpartition(":")
+        folder = str(Path(path).parent)
+        if folder not in sys.path:
+            sys.path.append(folder)
+        spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"cannot load {path}")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses look their module up
+        spec.loader.exec_module(module)
+        return getattr(module, name)
+    module_name, _, name = target.rpartition(".")
+    return getattr(importlib.import_module(module_name), name)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What can be read off a class without running it: constants of the class and field defaults."""
+
+    target: str
+    constants: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+    description: str = ""
+
+
+def outline(target: str) -> Outline:
+    """Reads `path.py:Class` as text, since a stranger's file is never imported by the parent."""
+    path_text, _, name = target.rpartition(":")
+    path = Path(path_text).expanduser().resolve()
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInputError(
+            f"{path_text} does not exist; write a working start with: bench new algorithm {path_text}"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"cannot read {path_text}: {error}") from None
+    except SyntaxError as error:
+        raise BadInputError(f"{path_text}:{error.lineno}: {error.msg}") from None
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    if name not in classes:
+        raise BadInputError(
+            f"{path_text} has no class {name}{did_you_mean(name, classes)}; "
+            f"it has: {', '.join(classes) or 'none'}"
+        )
+    constants: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    for node in classes[name].body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            constants |= _literal(node.targets[0].id, node.value)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            found = _literal(node.target.id, node.value)
+            if "ClassVar" in ast.unparse(node.annotation):
+                constants |= found
+            else:
+                fields |= found
+    text = ast.get_docstring(classes[name]) or ""
+    return Outline(f"{path}:{name}", constants, fields, text.partition("\n")[0])
+
+
+def _literal(name: str, value: ast.expr) -> dict[str, Any]:
+    try:
+        found = ast.literal_eval(value)
+    except ValueError:
+        return {}
+    return {name: list(found) if isinstance(found, tuple) else found}
+
+
+def sources(target: str) -> list[Path]:
+    """The files of ours or the user's that a target is made of, followed through its imports."""
+    root = Path(__file__).parent.parent
+    if is_file_target(target):
+        start = Path(target.rpartition(":")[0])
+    else:
+        start = root.joinpath(*target.split(".")[:-1]).with_suffix(".py")
+    found: list[Path] = []
+    queue = [start]
+    while queue:
+        path = queue.pop()
+        if path in found or not path.is_file():
+            continue
+        found.append(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            for name in names:
+                parts = name.split(".")
+                if parts[0] == "algorithms" and parts[1:] != ["base"]:
+                    queue.append(root.joinpath(*parts).with_suffix(".py"))
+                elif is_file_target(target):
+                    queue.append(start.parent.joinpath(*parts).with_suffix(".py"))
+    return sorted(found)
+
+
+def hash_sources(target: str) -> tuple[str, int]:
+    """SHA-256 over the target's files and their size in bytes."""
+    digest = hashlib.sha256()
+    size = 0
+    for path in sources(target):
+        data = path.read_bytes()
+        digest.update(len(data).to_bytes(8, "big") + data)
+        size += len(data)
+    return digest.hexdigest(), size

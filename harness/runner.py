@@ -1,0 +1,190 @@
+"""From a configuration to a Record: draws the exam, seats the algorithm, meters, scores, appends."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+import secrets
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from harness import host, registry
+from harness.assemble import Outcome, assemble, hash_draws
+from harness.config import Choosing, Config
+from harness.device import device_turn
+from harness.errors import BadInputError, WorkerError
+from harness.load import load_class
+from harness.remote import REMOTE
+from harness.sitting import Limits, Moment, Sitting, default_memory_gb
+from metrics import record as rec
+from metrics.meter import Meter, total
+from metrics.record import Record
+from tasks.base import Draw, PredictionError, Score, Task, TaskError
+
+MAX_PILOTS = 3
+MAX_WINDOW_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """How a run tells what it is doing: `say` a line, `watch` a few times a second."""
+
+    say: Callable[[str], None]
+    watch: Callable[[Moment], None]
+
+
+def build(choosing: Choosing, group: str) -> Any:
+    """Constructs a task or meter from its configuration; values of a wrong type are told by field."""
+    cls = load_class(choosing.target)
+    hints = typing.get_type_hints(cls.__init__)
+    known = inspect.signature(cls).parameters
+    for name, value in choosing.fields.items():
+        if name not in known:
+            raise BadInputError(f"{choosing.target} takes no {group}.{name}, though its yaml lists it")
+        with contextlib.suppress(KeyError):
+            try:
+                msgspec.convert(value, hints[name])
+            except msgspec.ValidationError as error:
+                text = str(error)
+                raise BadInputError(f"{group}.{name}={value}: {text[0].lower()}{text[1:]}") from None
+    return cls(**choosing.fields)
+
+
+class Run:
+    """One run of a configuration. `nonce` and `replay_of` are given when an earlier one is repeated."""
+
+    def __init__(
+        self, config: Config, hooks: Hooks, nonce: int | None = None, replay_of: str | None = None
+    ) -> None:
+        self.config = config
+        self.hooks = hooks
+        self.nonce = nonce
+        self.replay_of = replay_of
+        self.interrupted = False
+        self.task: Task = build(config.task, "task")
+        self.meter: Meter = build(config.meter, "meter")
+        self.threads = config.threads or host.available_cores()
+        if not 0 < self.threads <= 4096:
+            raise BadInputError(f"threads={self.threads}: must be at least 1")
+        if config.repeats is not None and not 1 <= config.repeats <= self.task.max_repeats():
+            raise BadInputError(
+                f"repeats={config.repeats}: must be 1 to {self.task.max_repeats()} for this task"
+            )
+        for name, value in config.limits.items():
+            if value is not None and value <= 0:
+                raise BadInputError(f"limits.{name}={value:g}: must be above 0")
+        self._check_access()
+        self.started = datetime.now(UTC)
+        stamp = self.started.strftime("%Y%m%d-%H%M%S")
+        self.run = f"{stamp}-{secrets.token_hex(3)}"
+
+    def execute(self) -> Record:
+        """Sits the exam. Always returns a Record unless the configuration itself was at fault."""
+        outcome = Outcome()
+        status: rec.Status = "ok"
+        error = None
+        with device_turn(self.hooks.say):
+            try:
+                self._sit(outcome)
+                if self.config.algo.name != "empty":
+                    outcome.empty = self._empty(outcome.draws)
+            except (WorkerError, PredictionError, TaskError) as failure:
+                status, error = "failed", str(failure)
+            except KeyboardInterrupt:
+                self.interrupted = True
+                phase = outcome.sitting.phase if outcome.sitting else "start"
+                status, error = "interrupted", f"interrupted by Ctrl-C in {phase}"
+        if status != "ok" and outcome.audit is not None:  # only the empty run was lost
+            outcome.warnings.append(f"the cost of the empty algorithm is missing: {error}")
+            status, error = "ok", None
+        return assemble(self, outcome, status, error)
+
+    def _sit(self, outcome: Outcome) -> None:
+        repeats = self.config.repeats or 1
+        for pilot in range(MAX_PILOTS + 1):
+            outcome.nonce = self.nonce if self.nonce is not None else secrets.randbits(128)
+            outcome.draws = self.task.draws([self.config.seed, outcome.nonce], repeats)
+            more = self._attempt(outcome, last=pilot == MAX_PILOTS)
+            if more is None:
+                break
+            self.hooks.say(
+                f"training is shorter than the meter's floor of {self.meter.floor_s:g} s: "
+                f"starting again with {more} different draws in one window"
+            )
+            repeats = more
+
+    def _attempt(self, outcome: Outcome, last: bool) -> int | None:
+        """One sitting. Returns how many repeats to start afresh with, or None once it counts."""
+        config, draws = self.config, outcome.draws
+        outcome.data_sha256 = hash_draws(draws)
+        outcome.data = self.task.provenance()
+        outcome.target = self.task.target(draws)
+        with self._sitting(self.hooks.watch) as sitting:
+            outcome.sitting = sitting
+            sitting.prepare(config.algo.target, config.algo.fields, self.task.spec(config.seed))
+            sitting.train(draws, self.task.answer)
+            more = None if last else self._more_repeats(sitting, draws)
+            if more is not None:
+                return more
+            outcome.score, outcome.per_draw = self._examine(sitting, draws)
+            outcome.audit = self._audit(sitting, draws)
+        return None
+
+    def _more_repeats(self, sitting: Sitting, draws: list[Draw]) -> int | None:
+        window_s = sitting.phases[-1].wall_s
+        if self.config.repeats is not None or window_s >= self.meter.floor_s:
+            return None
+        draw_bytes = sum(array.nbytes for array in draws[0].train.values())
+        most = min(self.task.max_repeats(), max(1, MAX_WINDOW_BYTES // max(1, draw_bytes)))
+        wanted = math.ceil(1.2 * self.meter.floor_s / window_s * len(draws))
+        return min(most, wanted) if min(most, wanted) > len(draws) else None
+
+    def _examine(self, sitting: Sitting, draws: list[Draw]) -> tuple[Score, list[float]]:
+        remote = REMOTE[self.task.family]
+        with sitting.inference(len(draws)):
+            scores = [self.task.examine(d, remote(sitting, i)) for i, d in enumerate(draws)]
+        return self.task.combine(scores), [score.value for score in scores]
+
+    def _audit(self, sitting: Sitting, draws: list[Draw]) -> dict[str, Any]:
+        """Checks, outside the metered windows, what a task can check of its predictor."""
+        audit = getattr(self.task, "audit", None)
+        return {} if audit is None else audit(draws[0], REMOTE[self.task.family](sitting, 0))
+
+    def _empty(self, draws: list[Draw]) -> rec.EmptyInfo:
+        """What the path itself costs: the same draws, handed to an algorithm that learns nothing."""
+        choice = registry.find("algo", "empty")[0]
+        with self._sitting(lambda moment: None) as sitting:
+            sitting.prepare(choice.target, choice.fields, self.task.spec(self.config.seed))
+            sitting.train(draws, self.task.answer)
+            score, _ = self._examine(sitting, draws)
+            predictions = score.predictions / len(draws)
+            return rec.EmptyInfo(
+                energy_j=total(sitting.rows, "train", self.meter.domains).value,
+                wall_s=sitting.phases[1].wall_s / len(draws),
+                cpu_s=sitting.phases[1].cpu_s / len(draws),
+                inference_j=total(sitting.rows, "inference", self.meter.domains).value / predictions,
+            )
+
+    def _sitting(self, watch: Callable[[Moment], None]) -> Sitting:
+        limits = self.config.limits
+        bounds = {name: float(value) for name, value in limits.items() if value is not None}
+        return Sitting(
+            self.meter,
+            Limits(**{"memory_gb": default_memory_gb(), **bounds}),
+            self.threads,
+            watch,
+        )
+
+    def _check_access(self) -> None:
+        access = self.task.access.partition("+")[0]
+        taken = self.config.algo.about.get("access")
+        if taken and access not in taken:
+            raise BadInputError(
+                f"algo={self.config.algo.name} does not learn from {access}; it takes: {', '.join(taken)}"
+            )

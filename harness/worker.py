@@ -1,0 +1,136 @@
+"""The worker's side of a sitting: runs one algorithm, answers one parent, knows nothing else.
+
+Started by the parent as `python -P -m harness.worker FD` in an empty folder. It answers four requests:
+prepare, train, predict (or step, for sequences) and end.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from algorithms.base import Algorithm, Progress, Query, Refused
+from harness import wire
+from harness.load import load_class
+from tasks.classification import Classification
+from tasks.sequence import SequenceSpec
+
+PROGRESS_EVERY_S = 0.25
+PR_SET_PDEATHSIG = 1
+SPECS: dict[str, type] = {"classification": Classification, "sequence": SequenceSpec}
+
+
+class Worker:
+    """One algorithm and the predictors it has trained, one per draw."""
+
+    def __init__(self, channel: Connection) -> None:
+        self.channel = channel
+        self.algorithm: Algorithm | None = None
+        self.predictors: list[Any] = []
+        self._said_s = 0.0
+
+    def serve(self) -> None:
+        """Answers requests until told to end."""
+        requests: dict[str, Callable[..., dict[str, Any]]] = {
+            "prepare": self.prepare,
+            "train": self.train,
+            "predict": self.predict,
+            "step": self.step,
+        }
+        while True:
+            message = wire.receive(self.channel)
+            do = message.pop("do")
+            if do == "end":
+                return
+            wire.send(self.channel, requests[do](**message))
+
+    def prepare(self, target: str, fields: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+        """Constructs the algorithm and lets it warm up on the public spec."""
+        self.algorithm = load_class(target)(**fields)
+        self.algorithm.prepare(SPECS[spec["family"]](**spec))
+        return {"is": "ready", "adapts": bool(self.algorithm.adapts)}
+
+    def train(self, draws: list[dict[str, np.ndarray]]) -> dict[str, Any]:
+        """Trains on every draw, each from a fresh state."""
+        assert self.algorithm is not None
+        for index, data in enumerate(draws):
+            training = self.algorithm.train(data)
+            answer = None
+            while True:
+                try:
+                    event = training.send(answer)
+                except StopIteration as end:
+                    self.predictors.append(end.value)
+                    break
+                answer = None
+                if isinstance(event, Query):
+                    wire.send(self.channel, {"is": "query", "draw": index, "x": event.x})
+                    answer = wire.receive(self.channel)["y"]
+                elif isinstance(event, Progress):
+                    self._progress(event, index)
+                else:
+                    raise TypeError(f"train yielded a {type(event).__name__}; yield Progress or Query")
+        return {"is": "trained"}
+
+    def predict(self, draw: int, x: np.ndarray) -> dict[str, Any]:
+        """Labels of a classification predictor."""
+        return {"is": "value", "value": np.asarray(self.predictors[draw].predict(x))}
+
+    def step(
+        self, draw: int, lanes: int | None = None, symbols: np.ndarray | None = None
+    ) -> dict[str, Any]:
+        """One position of a sequence predictor: reset or observe, then predict."""
+        predictor = self.predictors[draw]
+        if lanes is not None:
+            predictor.reset(lanes)
+        if symbols is not None:
+            predictor.observe(symbols)
+        value = np.asarray(predictor.predict())
+        if value.dtype.kind == "f" and value.dtype != np.float32:
+            value = value.astype(np.float32)  # half the traffic, and all that the score can use
+        return {"is": "value", "value": value}
+
+    def _progress(self, event: Progress, draw: int) -> None:
+        now = time.monotonic()
+        if now - self._said_s >= PROGRESS_EVERY_S:
+            self._said_s = now
+            loss = None if event.loss is None else float(event.loss)
+            wire.send(
+                self.channel,
+                {"is": "progress", "draw": draw, "step": event.step, "of": event.of, "loss": loss},
+            )
+
+
+def main(fd: int) -> None:
+    """Serves the parent on an inherited socket; any error goes there, in words."""
+    if sys.platform == "linux":  # a killed parent must not leave us running
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    channel = Connection(fd)
+    try:
+        Worker(channel).serve()
+    except EOFError:
+        return
+    except BaseException as error:
+        traceback.print_exc()
+        kind = "refused" if isinstance(error, Refused) else "error"
+        text = str(error) if kind == "refused" else f"{type(error).__name__}: {error}"
+        trace = traceback.extract_tb(error.__traceback__)
+        where = f"{os.path.basename(trace[-1].filename)}:{trace[-1].lineno}" if trace else ""
+        memory = isinstance(error, MemoryError) or "can't allocate memory" in text
+        wire.send(
+            channel, {"is": kind, "text": text[:2000], "where": where, "memory": memory}
+        )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,225 @@
+"""The Record: everything one run leaves behind, as one JSON line. Units stand in the names.
+
+The structs below are the schema; `bench schema` prints it as JSON Schema, and
+`metrics/record.schema.json` is its published copy. A field is only ever added, with a default, under
+the same `schema_version`; any other change raises it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+Status = Literal["ok", "failed", "interrupted"]
+
+
+class Struct(msgspec.Struct, kw_only=True, frozen=True):
+    """Base of every part of a Record."""
+
+
+class EnergyRow(Struct):
+    """Joules of one phase in one domain, from one source.
+
+    phase: "setup", "train" or "inference". domain: what was metered ("worker", "dram", "gpu0",
+    "package0", "wall"). source: "measured:<sensor>" or "modelled:<model>". gross_j: as read or
+    modelled, over the whole window; idle_j: what the domain would have drawn idle; net_j: the
+    difference, never clamped. low_j, high_j: interval of gross_j. window_s: length of the window.
+    repeats: trainings (or exams) within it. resolution_s: the sensor's own step in time.
+    """
+
+    phase: str
+    domain: str
+    source: str
+    gross_j: float
+    idle_j: float
+    net_j: float
+    low_j: float
+    high_j: float
+    window_s: float
+    repeats: int
+    resolution_s: float
+
+
+class Phase(Struct):
+    """Seconds of one phase: wall_s by the parent's monotonic clock, cpu_s of the whole process tree."""
+
+    phase: str
+    wall_s: float
+    cpu_s: float
+    peak_rss_bytes: int
+    repeats: int
+
+
+class Interval(Struct):
+    """A value with the ends of its interval, in the unit that its field names."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Headline(Struct):
+    """The figures to quote; every one says which energy rows it sums.
+
+    energy_j: J per training. cold_j: setup + one training + the predictions of one examination.
+    inference_j: J per prediction. joules_per_accuracy: energy_j / skill, only where skill > 0.
+    """
+
+    source: str
+    modelled: bool
+    domains: list[str]
+    energy_j: Interval
+    cold_j: Interval
+    inference_j: Interval
+    joules_per_accuracy: float | None
+    wall_s: float
+    cpu_s: float
+
+
+class ScoreResult(Struct):
+    """The score against its target. se: standard error. skill: 0 at chance, 1 at perfect.
+
+    per_draw: score of every draw of the window, empty where there were more than 64. draws_met: how
+    many draws met the target by themselves.
+    """
+
+    name: str
+    unit: str
+    value: float
+    se: float
+    target: float | None
+    target_met: bool | None
+    direction: str
+    margin: float
+    chance: float
+    perfect: float
+    skill: float
+    predictions: int
+    per_draw: list[float]
+    draws_met: int
+    secondary: dict[str, float] = {}
+
+
+class TaskInfo(Struct):
+    """What was asked. config_sha256 is over the canonical JSON of config; data_sha256 over all draws."""
+
+    name: str
+    family: str
+    variant: str
+    access: str
+    target: str
+    config: dict[str, Any]
+    config_sha256: str
+    data_sha256: str | None = None
+    data: dict[str, Any] = {}
+
+
+class AlgorithmInfo(Struct):
+    """Who sat. code_bytes and config_bytes: the size of the places where knowledge could hide."""
+
+    name: str
+    target: str
+    config: dict[str, Any]
+    config_sha256: str
+    code_sha256: str
+    code_bytes: int
+    config_bytes: int
+    adapts: bool | None = None
+
+
+class DrawInfo(Struct):
+    """How the exam was drawn: seed is public, nonce was private until this Record.
+
+    repeats: different draws trained within one window. replay_of: the run whose nonce was given, in
+    which case the exam could be foreseen and the run is not ranked.
+    """
+
+    seed: int
+    nonce: str
+    repeats: int
+    replay_of: str | None = None
+    queries: int = 0
+
+
+class EmptyInfo(Struct):
+    """An algorithm that learns nothing, on the same draws and the same path: what the path costs."""
+
+    energy_j: float
+    wall_s: float
+    cpu_s: float
+    inference_j: float
+
+
+class Host(Struct):
+    """Where it ran. device_class names what may share a board."""
+
+    device_class: str
+    cpu: str
+    cores: int
+    threads: int
+    memory_bytes: int
+    platform: str
+    python: str
+    libraries: dict[str, str]
+    temperature_c: float | None
+    driver: str | None = None
+
+
+class Code(Struct):
+    """Which joulebench ran. commit and dirty are None outside a git checkout."""
+
+    version: str
+    commit: str | None
+    dirty: bool | None
+
+
+class Record(Struct):
+    """One run, finished or not. A failed run keeps the energy that it had spent."""
+
+    schema_version: int
+    kind: str
+    run: str
+    status: Status
+    error: str | None
+    started_at: str
+    task: TaskInfo
+    algorithm: AlgorithmInfo
+    process: str
+    draw: DrawInfo
+    score: ScoreResult | None
+    headline: Headline | None
+    energy: list[EnergyRow]
+    phases: list[Phase]
+    empty: EmptyInfo | None
+    isolation: str
+    audit: dict[str, Any]
+    host: Host
+    code: Code
+    settings: dict[str, Any]
+    warnings: list[str] = []
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(record: Record) -> bytes:
+    """One line of JSON, without the newline."""
+    return _encoder.encode(record)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a Record."""
+    schema = msgspec.json.schema(Record)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"joulebench Record, schema version {SCHEMA_VERSION}",
+        **schema,
+    }
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys: what hashes of configurations are taken over."""
+    return msgspec.json.encode(value, order="sorted")

@@ -1,0 +1,239 @@
+"""Learn a text, byte by byte, and predict a part of it that was withheld.
+
+The score is nats per byte over held-out segments. The task is named after the program whose figures
+on tinyshakespeare are its yardstick (github.com/karpathy/nanoGPT).
+
+`split=random`: a random contiguous tenth is held out (for pydocs a random run of whole topics). All
+draws of a window hold out the same part, since they lie in one worker's memory, where one draw's
+training text must not contain another's answers. What differs is where the training text begins.
+A grammar's draws are texts of their own. `split=nanogpt`: the first nine tenths train and the last
+tenth is held out, as published.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tasks import sequence, texts
+from tasks.base import Draw, Score, Target, Task, TaskError
+from tasks.sequence import SequenceSpec
+
+SPLITS = ("random", "nanogpt")
+SEGMENT = 1024
+SCORE_BYTES = 131_072
+LEAST_SEGMENTS = 20
+WINDOW_BYTES = 1 << 28
+
+
+@dataclass
+class NanoGPT(Task):
+    """Fields are those of configs/task/nanogpt.yaml.
+
+    text: "grammar", "pydocs", "tinyshakespeare", or the path of a file. split: "random" or "nanogpt".
+    bytes: length of a grammar's text. segment: bytes per held-out segment. score_bytes: how many
+    held-out bytes are streamed at most; the others are withheld all the same. lanes: segments side
+    by side. bar: nats per byte that meet the target, None for the text's own in `bars`, where a
+    grammar's is above its entropy. margin: nats per byte. sha256: what a fixed text must hash to.
+    """
+
+    name: ClassVar[str] = "nanogpt"
+    family: ClassVar[str] = "sequence"
+
+    text: str = "pydocs"
+    split: str = "random"
+    bytes: int | None = None
+    segment: int = SEGMENT
+    score_bytes: int = SCORE_BYTES
+    lanes: int = 128
+    bar: float | None = None
+    bars: Mapping[str, float] = field(
+        default_factory=lambda: {"grammar": 0.10, "pydocs": 1.90, "tinyshakespeare": 1.88}
+    )
+    margin: float = 0.02
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        texts.check_name(self.text)
+        if self.split not in SPLITS:
+            raise TaskError(f"task.split={self.split}: must be one of {', '.join(SPLITS)}")
+        _whole("segment", self.segment, 16)
+        _whole("score_bytes", self.score_bytes, 2 * self.segment)
+        _whole("lanes", self.lanes, 1)
+        _number("margin", self.margin)
+        if self.bar is not None:
+            _number("bar", self.bar)
+        self.bars = dict(self.bars)
+        for text, bar in self.bars.items():
+            _number(f"bars.{text}", bar)
+        if self.text != "grammar" and self.bytes is not None:
+            raise TaskError(f"task.bytes={self.bytes}: only task.text=grammar has a length to choose")
+        if self.text == "grammar":
+            if self.sha256:
+                raise TaskError("task.sha256: a grammar's text is another one for every seed")
+            self._check_length(self._length)
+        self._grammar_sha256: str | None = None
+
+    @property
+    def variant(self) -> str:
+        if self.text == "grammar":
+            what = f"grammar {self._length} bytes"
+        elif self.text == "tinyshakespeare":
+            what = self.text
+        else:
+            # Every Python has other pydocs, and two files may share a name: the hash tells them apart.
+            what = f"{self._fixed.name}:{self._fixed.sha256[:8]}"
+        what += f" split={self.split}"
+        if self.segment != SEGMENT:
+            what += f" segment={self.segment}"
+        if self.score_bytes != SCORE_BYTES:
+            what += f" score_bytes={self.score_bytes}"
+        return what
+
+    @property
+    def access(self) -> str:
+        return "text"
+
+    def spec(self, seed: int) -> SequenceSpec:
+        n = self._length if self.text == "grammar" else self._fixed.bytes
+        return SequenceSpec(
+            train_bytes=int(n * 0.9), segment=self.segment, lanes=self.lanes, seed=seed
+        )
+
+    def max_repeats(self) -> int:
+        """1 for the published split, which is the same each time; else what fits in 256 MiB."""
+        if self.split == "nanogpt":
+            return 1
+        return max(1, WINDOW_BYTES // self.spec(0).train_bytes)
+
+    def draws(self, entropy: Sequence[int], repeats: int) -> list[Draw]:
+        """Each trains on {"text": uint8 [about train_bytes]}; key: {"segments": uint8 [count, segment]}."""
+        if repeats > self.max_repeats():
+            raise TaskError(
+                f"{repeats} draws: task.split={self.split} of {self.text} allows {self.max_repeats()}"
+            )
+        if self.text != "grammar":
+            return [self._draw(self._fixed, entropy, r) for r in range(repeats)]
+        made = []
+        for r in range(repeats):
+            text = texts.load("grammar", length=self._length, entropy=[*entropy, 2, r])
+            if r == 0:
+                self._grammar_sha256 = text.sha256
+            made.append(self._draw(text, entropy, r))
+        return made
+
+    def examine(self, draw: Draw, predictor: sequence.Predictor) -> Score:
+        return sequence.examine(draw.key["segments"], predictor, self.lanes)
+
+    def combine(self, scores: Sequence[Score]) -> Score:
+        """The mean; over one held-out part, more draws do not make the error any smaller."""
+        mean = super().combine(scores)
+        if self.text == "grammar":
+            return mean
+        se = float(np.mean([s.se for s in scores]))
+        return Score(mean.value, se, mean.predictions, mean.secondary)
+
+    def target(self, draws: Sequence[Draw]) -> Target:
+        """chance: entropy of the held-out bytes' own frequencies, which no constant answer beats."""
+        floor = texts.grammar.ENTROPY if self.text == "grammar" else 0.0
+        bar = self.bar
+        if bar is None and self.text in self.bars:
+            bar = floor + self.bars[self.text]
+        chance = float(np.mean([_unigram_entropy(d.key["segments"]) for d in draws]))
+        return Target("loss", "nats/byte", bar, "min", self.margin, chance, perfect=floor)
+
+    def provenance(self) -> dict[str, Any]:
+        """For a grammar, whose texts differ, that of the first text drawn last."""
+        if self.text == "grammar":
+            return {
+                "name": "grammar",
+                "sha256": self._grammar_sha256,
+                "bytes": self._length,
+                "source": "tasks/grammar.py",
+                "entropy_nats_per_byte": texts.grammar.ENTROPY,
+            }
+        text = self._fixed
+        return {
+            "name": text.name,
+            "sha256": text.sha256,
+            "bytes": text.bytes,
+            "source": text.source,
+        }
+
+    @property
+    def _length(self) -> int:
+        return texts.SHAKESPEARE_BYTES if self.bytes is None else self.bytes
+
+    @cached_property
+    def _fixed(self) -> texts.Text:
+        text = texts.load(self.text, sha256=self.sha256 or "")
+        self._check_length(text.bytes)
+        return text
+
+    def _check_length(self, n: int) -> None:
+        least = LEAST_SEGMENTS * self.segment
+        if n < least:
+            field_ = f"bytes={n}" if self.text == "grammar" else f"text={self.text}"
+            raise TaskError(
+                f"task.{field_}: {n:,} bytes are too few; a tenth is held out in segments of "
+                f"{self.segment:,}, so give at least {least:,}, or a smaller task.segment"
+            )
+
+    def _draw(self, text: texts.Text, entropy: Sequence[int], r: int) -> Draw:
+        n, tenth = text.bytes, text.bytes - int(text.bytes * 0.9)
+        if self.split == "nanogpt":
+            return self._cut(text.data, int(n * 0.9), n, 0)
+        where, turn = (_random(entropy, key) for key in ([0], [1, r]))
+        if text.sections is None:
+            start = where % (n - tenth + 1)
+            stop = start + tenth
+        else:
+            start, stop = _topics(text.sections, n, tenth, where)
+        return self._cut(text.data, start, stop, turn)
+
+    def _cut(self, data: np.ndarray, start: int, stop: int, turn: int) -> Draw:
+        """Holds out data[start:stop], where `stop` may lie past the end and go on from the beginning."""
+        ring = np.roll(data, -start)
+        held, rest = ring[: stop - start], ring[stop - start :]
+        count = min(len(held), self.score_bytes) // self.segment
+        segments = held[: count * self.segment].reshape(count, self.segment)
+        return Draw({"text": np.roll(rest, -(turn % len(rest)))}, {"segments": segments})
+
+
+def _topics(sections: np.ndarray, n: int, tenth: int, where: int) -> tuple[int, int]:
+    """A run of whole topics of about `tenth` bytes, from a random one on, around the end if need be."""
+    first = where % len(sections)
+    ends = np.concatenate([sections[first + 1 :], [n], sections[1 : first + 1] + n])
+    start = int(sections[first])
+    return start, int(ends[np.abs(ends - start - tenth).argmin()])
+
+
+def _random(entropy: Sequence[int], key: Sequence[int]) -> int:
+    """A random integer below 2**64; SeedSequence's words are the same in every numpy."""
+    return int(np.random.SeedSequence(entropy, spawn_key=key).generate_state(1, np.uint64)[0])
+
+
+def _unigram_entropy(segments: np.ndarray) -> float:
+    """Nats per byte of the best constant answer to uint8 segments, found with hindsight."""
+    counts = np.bincount(segments.ravel(), minlength=256)
+    p = counts[counts > 0] / segments.size
+    return float(-(p * np.log(p)).sum())
+
+
+def _whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TaskError(f"task.{name}={value}: must be a whole number")
+    if value < least:
+        raise TaskError(f"task.{name}={value}: must be at least {least}")
+
+
+def _number(name: str, value: Any) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TaskError(f"task.{name}={value}: must be a number")
+    if not (math.isfinite(value) and value >= 0):
+        raise TaskError(f"task.{name}={value}: must be a finite number of nats, at least 0")

@@ -1,0 +1,151 @@
+"""The rungs of task.text: where a text comes from, from made-up to your own.
+
+    grammar          made up by a seeded generator, any length, its entropy known; no download
+    pydocs           the English help topics inside this Python; real text, no download
+    tinyshakespeare  1,115,394 bytes of Shakespeare's plays; downloaded once, its hash pinned
+    a path           any file of text
+
+Fixed texts are the same for every draw; a grammar's text is another one for every seed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from tasks import download, grammar
+from tasks.base import TaskError
+
+RUNGS = ("grammar", "pydocs", "tinyshakespeare")
+SHAKESPEARE_URL = (
+    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+)
+SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+SHAKESPEARE_BYTES = 1_115_394
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text and where it came from.
+
+    data: uint8 [bytes]. source: a line for the Record. entropy: nats per byte that no learner can
+    go below, None where nobody knows it. sections: int64 [topics], where each topic starts, for a
+    text made of topics that must not be torn apart.
+    """
+
+    name: str
+    data: np.ndarray
+    source: str
+    entropy: float | None = None
+    sections: np.ndarray | None = None
+
+    @property
+    def bytes(self) -> int:
+        return len(self.data)
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def check_name(text: str) -> None:
+    """Raises TaskError unless `text` is a rung or a path to a file that is there."""
+    if text in RUNGS:
+        return
+    path = Path(text).expanduser()
+    if path.is_dir():
+        raise TaskError(f"task.text={text}: is a folder; name one file of text in it")
+    if not path.is_file():
+        close = difflib.get_close_matches(text, RUNGS, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise TaskError(
+            f"task.text={text}: no such text and no such file; {hint}"
+            f"There are {', '.join(RUNGS)}, or the path of a file"
+        )
+
+
+def load(
+    text: str, *, length: int = SHAKESPEARE_BYTES, entropy: Sequence[int] = (0,), sha256: str = ""
+) -> Text:
+    """Loads a rung, or a file by its path.
+
+    `length` and `entropy` (the seed) are for the grammar alone; `sha256`, if given, is what a fixed
+    text must hash to.
+    """
+    check_name(text)
+    if text == "grammar":
+        data = grammar.generate(length, entropy)
+        return Text(text, data, "tasks/grammar.py", entropy=grammar.ENTROPY)
+    loaded = _FIXED[text]() if text in _FIXED else _file(text)
+    if sha256 and loaded.sha256 != sha256.lower():
+        raise TaskError(
+            f"task.text={text}: changed since its hash was pinned: it has sha256 {loaded.sha256}, "
+            f"task.sha256 says {sha256.lower()}"
+        )
+    return loaded
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: BENCH_DATA, or else the user's cache folder."""
+    return Path(os.environ.get("BENCH_DATA") or platformdirs.user_cache_dir("joulebench")).expanduser()
+
+
+def _file(text: str) -> Text:
+    path = Path(text).expanduser()
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise TaskError(f"task.text={text}: cannot be read: {error.strerror}") from error
+    if not len(data):
+        raise TaskError(f"task.text={text}: the file is empty")
+    # Any other byte may stand in a text: Latin-1, a broken UTF-8 sequence, a corpus of 256 symbols.
+    zeros = np.flatnonzero(data == 0)
+    if len(zeros):
+        raise TaskError(
+            f"task.text={text}: not a text: {len(zeros):,} of its {len(data):,} bytes are NUL, the "
+            f"first at offset {zeros[0]:,}; unpack it or convert it to UTF-8 first"
+        )
+    return Text(f"file:{path.name}", data, str(path.resolve()))
+
+
+def _pydocs() -> Text:
+    """Help topics by name, a paragraph that stood before in any of them left out."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise TaskError(
+            "task.text=pydocs: this Python comes without pydoc_data.topics; use task.text=grammar, "
+            "or a Python with its standard library complete"
+        ) from error
+    seen: set[str] = set()
+    parts: list[bytes] = []
+    for _, topic in sorted(topics.items()):
+        fresh = []
+        for paragraph in topic.split("\n\n"):
+            if paragraph.strip() and paragraph not in seen:
+                seen.add(paragraph)
+                fresh.append(paragraph.strip("\n"))
+        if fresh:
+            parts.append(("\n\n".join(fresh) + "\n\n\n").encode())
+    sections = np.cumsum([0] + [len(part) for part in parts[:-1]])
+    data = np.frombuffer(b"".join(parts), np.uint8)
+    source = f"pydoc_data.topics of Python {platform.python_version()}"
+    return Text("pydocs", data, source, sections=sections)
+
+
+def _tinyshakespeare() -> Text:
+    path = cache_folder() / "tinyshakespeare.txt"
+    download.fetch(SHAKESPEARE_URL, path, SHAKESPEARE_SHA256)
+    return Text("tinyshakespeare", np.fromfile(path, np.uint8), SHAKESPEARE_URL)
+
+
+_FIXED = {"pydocs": _pydocs, "tinyshakespeare": _tinyshakespeare}
