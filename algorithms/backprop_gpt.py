@@ -8,8 +8,9 @@ imported only when it is needed, so that listing algorithms stays cheap.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from algorithms.gpt import GPT
 
 NO_TORCH = "algo=backprop needs PyTorch: pip install 'joulebench[torch]'"
+PROGRESS_EVERY = 50  # reading the loss waits for a GPU, so it is read seldom
 
 
 class Lanes:
@@ -141,16 +143,81 @@ class BackpropGPT(Algorithm):
         if self.threads:
             torch.set_num_threads(self.threads)  # else torch's own choice, or OMP_NUM_THREADS
         made_up = (np.arange(VOCAB + 2 * self.block_size) % VOCAB).astype(np.uint8)
-        model = drain(self._fit(made_up, iters=2))
-        model.reset(spec.lanes)
-        model.observe(made_up[np.arange(spec.lanes) % VOCAB])
+        predictor = Lanes(self._new_model(VOCAB), np.bincount(made_up, minlength=VOCAB), self._keep)
+        for _ in self._fit(predictor, made_up, iters=2):
+            pass
+        predictor.reset(spec.lanes)
+        predictor.observe(np.resize(made_up, spec.lanes))
 
     def train(self, data: dict[str, np.ndarray]) -> Training:
-        """data["text"]: uint8 [bytes]."""
+        """data["text"]: uint8 [bytes]; its distinct bytes are the model's symbols."""
         text = data["text"]
         if len(text) < self.block_size + 2:
             raise Refused(
-                f"algo.block_size={self.block_size}: a text of {len(text)} bytes is too short for it; "
-                f"use algo.block_size={max(1, len(text) - 2)} or less"
+                f"algo.block_size={self.block_size}: too long for a training text of {len(text)} "
+                "bytes, which must have 2 more; take a shorter block or a longer text"
             )
-        return (yield from self._fit(text, self.max_iters))
+        counts = np.bincount(text, minlength=VOCAB)
+        predictor = Lanes(self._new_model(np.count_nonzero(counts)), counts, self._keep)
+        yield from self._fit(predictor, text, self.max_iters)
+        return predictor
+
+    @property
+    def _keep(self) -> int:
+        return self.keep or max(1, self.block_size // 2)
+
+    def _new_model(self, vocab: int) -> GPT:
+        """An untrained model; this also seeds torch, for the initial weights and for dropout."""
+        import torch
+
+        from algorithms.gpt import GPT
+
+        torch.manual_seed(self.spec.seed)
+        size = (self.block_size, self.n_layer, self.n_head, self.n_embd, self.dropout)
+        model = GPT(int(vocab), *size).to(self._device)
+        if self.compile:  # the part that does not depend on vocab, so that `prepare` compiles it
+            model.trunk = torch.compile(model.trunk)
+        return model
+
+    def _fit(self, predictor: Lanes, text: np.ndarray, iters: int) -> Iterator[Progress]:
+        """Trains the predictor's model on random blocks of uint8 text [bytes]."""
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        model = predictor.model
+        symbols = torch.from_numpy(predictor.ids[text]).to(self._device)
+        order = torch.Generator().manual_seed(self.spec.seed)
+        shape = (iters, self.batch_size, 1)
+        starts = torch.randint(len(text) - self.block_size, shape, generator=order)
+        starts = starts.to(self._device)
+        within = torch.arange(self.block_size + 1, device=self._device)
+        parameters = list(model.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": self.weight_decay},
+            {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+        ]
+        betas = (self.beta1, self.beta2)
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=betas, fused=True)
+        model.train()
+        for step in range(iters):
+            for group in optimizer.param_groups:
+                group["lr"] = self._rate(step)
+            block = symbols[starts[step] + within]  # [batch, block_size + 1]
+            logits = model(block[:, :-1])
+            loss = cross_entropy(logits.flatten(0, 1), block[:, 1:].flatten())
+            loss.backward()
+            if self.grad_clip:
+                torch.nn.utils.clip_grad_norm_(parameters, self.grad_clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            if step % PROGRESS_EVERY == 0:
+                yield Progress(step, iters, loss.item())
+        model.eval()
+
+    def _rate(self, step: int) -> float:
+        """Learning rate: a linear warm-up, then half a cosine down to min_lr at max_iters."""
+        if step < self.warmup_iters:
+            return self.learning_rate * (step + 1) / (self.warmup_iters + 1)
+        done = (step - self.warmup_iters) / max(1, self.max_iters - self.warmup_iters)
+        fall = (1 + math.cos(math.pi * done)) / 2
+        return self.min_lr + fall * (self.learning_rate - self.min_lr)

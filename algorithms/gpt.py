@@ -29,7 +29,11 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, cache: Tensor | None = None, start: int = 0) -> Tensor:
         B, T, C = x.shape
         q, k, v = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head).unbind(2)
-        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # [B, heads, T, C / heads]
+        q, k, v = (
+            q.transpose(1, 2),
+            k.transpose(1, 2),
+            v.transpose(1, 2),
+        )  # [B, heads, T, C / heads]
         if cache is not None:
             cache[0, :, :, start : start + T] = k
             cache[1, :, :, start : start + T] = v
@@ -82,9 +86,18 @@ class GPT(nn.Module):
         T = idx.shape[1]
         assert T == 1 or start == 0
         x = self.drop(self.symbols(idx) + self.positions.weight[start : start + T])
-        for i, block in enumerate(self.blocks):
-            x = block(x, None if cache is None else cache[i], start)
+        if cache is None:
+            x = self.trunk(x)
+        else:
+            for block, layer in zip(self.blocks, cache, strict=True):
+                x = block(x, layer, start)
         return F.linear(self.norm(x[:, -1:] if last else x), self.symbols.weight)
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """All blocks, without a cache. Its shapes do not depend on the vocabulary."""
+        for block in self.blocks:
+            x = block(x)
+        return x
 
     def new_cache(self, lanes: int) -> Tensor:
         """Room for keys and values: float32 [n_layer, 2, lanes, n_head, block_size, C / n_head]."""

@@ -17,7 +17,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness import registry
 from harness.errors import BadInputError, did_you_mean
-from harness.load import is_file_target
 
 GROUPS = ("task", "algo", "meter")
 
@@ -92,7 +91,9 @@ def configure(words: list[str], multirun: bool) -> list[Config]:
 def _parse(words: list[str]) -> list[Override]:
     for word in words:
         if "=" not in word and not word.startswith("~"):
-            raise BadInputError(f"{word!r} sets nothing; say field=value, such as task=nanogpt seed=3")
+            raise BadInputError(
+                f"{word!r} sets nothing; say field=value, such as task=nanogpt seed=3"
+            )
     try:
         return OverridesParser.create().parse_overrides(words)
     except HydraException as error:
@@ -101,7 +102,9 @@ def _parse(words: list[str]) -> list[Override]:
 
 def _resolve(words: list[str]) -> Config:
     overrides = _parse(words)
-    chosen = {o.key_or_group: o.value() for o in overrides if o.key_or_group in GROUPS}
+    chosen: dict[str, Any] = {
+        o.key_or_group: o.value() for o in overrides if o.key_or_group in GROUPS
+    }
     for group in ("task", "algo"):
         if not isinstance(chosen.get(group), str):
             raise BadInputError(
@@ -126,17 +129,23 @@ def _resolve(words: list[str]) -> Config:
         plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise BadInputError(_first_line(error)) from None
+    selected = {
+        group: Choosing(
+            name=choice.name,
+            target=choice.target,
+            fields={k: v for k, v in plain[group].items() if k not in ("about", "_target_")},
+            about=choice.about,
+        )
+        for group, choice in groups.items()
+    }
     return Config(
-        **{
-            group: Choosing(
-                name=chosen[group] if is_file_target(str(chosen.get(group))) else choice.name,
-                target=choice.target,
-                fields={k: v for k, v in plain[group].items() if k not in ("about", "_target_")},
-                about=choice.about,
-            )
-            for group, choice in groups.items()
-        },
-        **{name: plain[name] for name in ("repeats", "threads", "results", "limits")},
+        task=selected["task"],
+        algo=selected["algo"],
+        meter=selected["meter"],
+        repeats=plain["repeats"],
+        threads=plain["threads"],
+        results=plain["results"],
+        limits=plain["limits"],
         seed=_in_range("seed", plain["seed"], 0, 2**63 - 1),
         overrides=words,
     )

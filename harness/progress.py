@@ -13,6 +13,7 @@ from harness.sitting import Moment
 
 LIVE_EVERY_S = 0.5
 PLAIN_EVERY_S = 10.0
+PLAIN_AFTER_S = 2.0
 
 
 class Display:
@@ -43,7 +44,7 @@ class Display:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        self.console.print(f"{self.title}: {line}", highlight=False, markup=False)
+        self.console.print(f"{self.title}: {line}", highlight=False, markup=False, soft_wrap=True)
 
     def watch(self, moment: Moment) -> None:
         """Called a few times a second; shows rarely enough to cost nothing."""
@@ -53,6 +54,8 @@ class Display:
         now = time.monotonic()
         every_s = LIVE_EVERY_S if self.live else PLAIN_EVERY_S
         if moment.phase == self.phase and now - self.last_s < every_s:
+            return
+        if not self.live and moment.elapsed_s < PLAIN_AFTER_S:
             return
         self.phase, self.last_s = moment.phase, now
         line = self._line(moment)

@@ -89,6 +89,14 @@ def _declared(constants: dict[str, Any], name: str) -> dict[str, Any]:
     return {"families": families, "access": constants.get("access")}
 
 
+def field_lines(choice: Choice) -> list[str]:
+    """The lines of a choice's yaml below its header: fields, defaults and comments."""
+    path = (FOLDER / choice.group / choice.option).with_suffix(".yaml")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("_target_"))
+    return [line for line in lines[start + 1 :] if line.strip()]
+
+
 def algorithm_for(name: str, task: Choice) -> Choice:
     """The choice of algorithm `name` that takes the task's family."""
     family = task.families[0]

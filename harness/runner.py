@@ -46,13 +46,17 @@ def build(choosing: Choosing, group: str) -> Any:
     known = inspect.signature(cls).parameters
     for name, value in choosing.fields.items():
         if name not in known:
-            raise BadInputError(f"{choosing.target} takes no {group}.{name}, though its yaml lists it")
+            raise BadInputError(
+                f"{choosing.target} takes no {group}.{name}, though its yaml lists it"
+            )
         with contextlib.suppress(KeyError):
             try:
                 msgspec.convert(value, hints[name])
             except msgspec.ValidationError as error:
                 text = str(error)
-                raise BadInputError(f"{group}.{name}={value}: {text[0].lower()}{text[1:]}") from None
+                raise BadInputError(
+                    f"{group}.{name}={value}: {text[0].lower()}{text[1:]}"
+                ) from None
     return cls(**choosing.fields)
 
 
@@ -168,7 +172,8 @@ class Run:
                 energy_j=total(sitting.rows, "train", self.meter.domains).value,
                 wall_s=sitting.phases[1].wall_s / len(draws),
                 cpu_s=sitting.phases[1].cpu_s / len(draws),
-                inference_j=total(sitting.rows, "inference", self.meter.domains).value / predictions,
+                inference_j=total(sitting.rows, "inference", self.meter.domains).value
+                / predictions,
             )
 
     def _sitting(self, watch: Callable[[Moment], None]) -> Sitting:

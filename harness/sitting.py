@@ -153,10 +153,14 @@ class Sitting:
     def prepare(self, target: str, fields: dict[str, Any], spec: Any) -> None:
         """Imports, allocation, compiling, warm-up: metered as setup, from the process's first moment."""
         with self.window("setup", 1, self.limits.setup_s):
-            reply = self.ask({"do": "prepare", "target": target, "fields": fields, "spec": asdict(spec)})
+            reply = self.ask(
+                {"do": "prepare", "target": target, "fields": fields, "spec": asdict(spec)}
+            )
         self.adapts = reply.get("adapts") is True
 
-    def train(self, draws: list[Draw], answer: Callable[[Draw, np.ndarray, int], np.ndarray]) -> None:
+    def train(
+        self, draws: list[Draw], answer: Callable[[Draw, np.ndarray, int], np.ndarray]
+    ) -> None:
         """Hands over every draw's data in one message and waits for the predictors, metered."""
         request = {"do": "train", "draws": [draw.train for draw in draws]}
         asked = [0] * len(draws)
@@ -201,7 +205,9 @@ class Sitting:
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise WorkerError(self._death()) from None
         except BlockingIOError:
-            raise WorkerError(f"the worker stopped in the middle of a message in {self.phase}") from None
+            raise WorkerError(
+                f"the worker stopped in the middle of a message in {self.phase}"
+            ) from None
         except wire.WireError as error:
             raise WorkerError(f"the worker sent something that is {error}") from None
         if reply.get("is") not in ("refused", "error"):
@@ -255,7 +261,12 @@ class Sitting:
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):
-            lines = (self.folder / "worker.log").read_bytes()[-2000:].decode(errors="replace").split("\n")
+            lines = (
+                (self.folder / "worker.log")
+                .read_bytes()[-2000:]
+                .decode(errors="replace")
+                .split("\n")
+            )
             spoken = [line.strip() for line in lines if line.strip()]
             if spoken:
                 return f": {spoken[-1][:300]}"
@@ -282,4 +293,3 @@ def environment(folder: Path, threads: int) -> dict[str, str]:
 def default_memory_gb() -> float:
     """Nine tenths of what is available now."""
     return 0.9 * psutil.virtual_memory().available / 1e9
-

@@ -50,7 +50,9 @@ def receive(channel: Connection) -> dict[str, Any]:
     except BlockingIOError:
         raise
     except OSError as error:
-        raise WireError(f"a message is larger than {MAX_MESSAGE_BYTES >> 20} MiB ({error})") from None
+        raise WireError(
+            f"a message is larger than {MAX_MESSAGE_BYTES >> 20} MiB ({error})"
+        ) from None
     return unpack(data)
 
 
@@ -61,10 +63,8 @@ def _encode_array(value: Any) -> Any:
         raise TypeError(f"cannot send a {type(value).__name__}; send numbers, text or numpy arrays")
     if value.dtype.kind not in "biuf":
         raise TypeError(f"cannot send an array of {value.dtype}; only numbers and booleans")
-    array = np.ascontiguousarray(value)
-    return msgspec.msgpack.Ext(
-        ARRAY, _plain.encode((array.dtype.str, value.shape, memoryview(array.reshape(-1).view("u1"))))
-    )
+    flat = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+    return msgspec.msgpack.Ext(ARRAY, _plain.encode((value.dtype.str, value.shape, flat.data)))
 
 
 def _decode_array(code: int, data: memoryview) -> np.ndarray:

@@ -7,13 +7,13 @@ prepare, train, predict (or step, for sequences) and end.
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,9 @@ class Worker:
                 elif isinstance(event, Progress):
                     self._progress(event, index)
                 else:
-                    raise TypeError(f"train yielded a {type(event).__name__}; yield Progress or Query")
+                    raise TypeError(
+                        f"train yielded a {type(event).__name__}; yield Progress or Query"
+                    )
         return {"is": "trained"}
 
     def predict(self, draw: int, x: np.ndarray) -> dict[str, Any]:
@@ -125,11 +127,9 @@ def main(fd: int) -> None:
         kind = "refused" if isinstance(error, Refused) else "error"
         text = str(error) if kind == "refused" else f"{type(error).__name__}: {error}"
         trace = traceback.extract_tb(error.__traceback__)
-        where = f"{os.path.basename(trace[-1].filename)}:{trace[-1].lineno}" if trace else ""
+        where = f"{Path(trace[-1].filename).name}:{trace[-1].lineno}" if trace else ""
         memory = isinstance(error, MemoryError) or "can't allocate memory" in text
-        wire.send(
-            channel, {"is": kind, "text": text[:2000], "where": where, "memory": memory}
-        )
+        wire.send(channel, {"is": kind, "text": text[:2000], "where": where, "memory": memory})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import time
 from typing import ClassVar
 
 from metrics.meter import Meter, MeterError, Reading
-from metrics.process_tree import LINUX, TICK_S
 from metrics.record import EnergyRow
 
 RAM_W_PER_GB = 0.392
@@ -62,9 +61,7 @@ class CpuTime(Meter):
         cpu_s = end.cpu_s - begin.cpu_s
         window_s = end.wall_s - begin.wall_s
         gb_s = (begin.rss_bytes + end.rss_bytes) / 2 / 1e9 * window_s
-        # Children that were reaped inside the tree are known only to a clock tick.
-        tick_s = TICK_S if LINUX else 2 * TICK_S
-        step_s = min(tick_s, cpu_s)
+        step_s = self.tree.resolution_s
         return [
             EnergyRow(
                 phase=phase,
@@ -73,11 +70,11 @@ class CpuTime(Meter):
                 gross_j=cpu_s * self.w_per_cpu_s,
                 idle_j=0.0,
                 net_j=cpu_s * self.w_per_cpu_s,
-                low_j=(cpu_s - step_s) * self.low_w_per_cpu_s,
-                high_j=(cpu_s + tick_s) * self.high_w_per_cpu_s,
+                low_j=(cpu_s - min(step_s, cpu_s)) * self.low_w_per_cpu_s,
+                high_j=(cpu_s + step_s) * self.high_w_per_cpu_s,
                 window_s=window_s,
                 repeats=repeats,
-                resolution_s=tick_s,
+                resolution_s=step_s,
             ),
             EnergyRow(
                 phase=phase,

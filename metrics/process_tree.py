@@ -19,8 +19,9 @@ from pathlib import Path
 import psutil
 
 PR_SET_CHILD_SUBREAPER = 36
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 LINUX = sys.platform == "linux"
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+CLOCK_S = 1e-6 if LINUX else TICK_S
 
 
 def adopt_orphans() -> bool:
@@ -33,6 +34,7 @@ def adopt_orphans() -> bool:
 class ProcessTree:
     """The worker `pid` of this parent, with all its descendants.
 
+    resolution_s is a microsecond while the worker is alone, and a clock tick once it has had children.
     Descendants that have ended are counted through their reaper: a process of the tree (resolution one
     clock tick) or, for orphans and the worker itself, this process's usage of reaped children. Other
     children of this process must not end while the tree is read; it has none while a worker runs.
@@ -43,6 +45,7 @@ class ProcessTree:
         self._mine = set(children(os.getpid())) - {pid}
         self._reaped_before_s = reaped_s()
         self._last_s = 0.0
+        self.resolution_s = CLOCK_S
         self.peak_rss_bytes = 0
 
     def members(self) -> list[int]:
@@ -58,9 +61,13 @@ class ProcessTree:
         """CPU seconds of the tree so far. Never falls, even while processes come and go."""
         self._reap_orphans()
         seconds = reaped_s() - self._reaped_before_s
-        for pid in self.members():
+        members = self.members()
+        for pid in members:
             with contextlib.suppress(OSError, psutil.Error):
-                seconds += own_cpu_s(pid) + reaped_by_s(pid)
+                reaped = reaped_by_s(pid)
+                seconds += own_cpu_s(pid) + reaped
+                if len(members) > 1 or reaped:
+                    self.resolution_s = TICK_S
         self._last_s = max(self._last_s, seconds)
         return self._last_s
 
@@ -102,8 +109,8 @@ def children(pid: int) -> list[int]:
     if LINUX:
         found: list[int] = []
         with contextlib.suppress(OSError):
-            for task in os.listdir(f"/proc/{pid}/task"):
-                found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_bytes().split())
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                found += map(int, (task / "children").read_bytes().split())
         return found
     with contextlib.suppress(psutil.Error):
         return [p.pid for p in psutil.Process(pid).children()]

@@ -16,11 +16,7 @@ SCHEMA_VERSION = 1
 Status = Literal["ok", "failed", "interrupted"]
 
 
-class Struct(msgspec.Struct, kw_only=True, frozen=True):
-    """Base of every part of a Record."""
-
-
-class EnergyRow(Struct):
+class EnergyRow(msgspec.Struct, kw_only=True, frozen=True):
     """Joules of one phase in one domain, from one source.
 
     phase: "setup", "train" or "inference". domain: what was metered ("worker", "dram", "gpu0",
@@ -43,7 +39,7 @@ class EnergyRow(Struct):
     resolution_s: float
 
 
-class Phase(Struct):
+class Phase(msgspec.Struct, kw_only=True, frozen=True):
     """Seconds of one phase: wall_s by the parent's monotonic clock, cpu_s of the whole process tree."""
 
     phase: str
@@ -53,7 +49,7 @@ class Phase(Struct):
     repeats: int
 
 
-class Interval(Struct):
+class Interval(msgspec.Struct, kw_only=True, frozen=True):
     """A value with the ends of its interval, in the unit that its field names."""
 
     value: float
@@ -61,7 +57,7 @@ class Interval(Struct):
     high: float
 
 
-class Headline(Struct):
+class Headline(msgspec.Struct, kw_only=True, frozen=True):
     """The figures to quote; every one says which energy rows it sums.
 
     energy_j: J per training. cold_j: setup + one training + the predictions of one examination.
@@ -79,7 +75,7 @@ class Headline(Struct):
     cpu_s: float
 
 
-class ScoreResult(Struct):
+class ScoreResult(msgspec.Struct, kw_only=True, frozen=True):
     """The score against its target. se: standard error. skill: 0 at chance, 1 at perfect.
 
     per_draw: score of every draw of the window, empty where there were more than 64. draws_met: how
@@ -103,7 +99,7 @@ class ScoreResult(Struct):
     secondary: dict[str, float] = {}
 
 
-class TaskInfo(Struct):
+class TaskInfo(msgspec.Struct, kw_only=True, frozen=True):
     """What was asked. config_sha256 is over the canonical JSON of config; data_sha256 over all draws."""
 
     name: str
@@ -117,7 +113,7 @@ class TaskInfo(Struct):
     data: dict[str, Any] = {}
 
 
-class AlgorithmInfo(Struct):
+class AlgorithmInfo(msgspec.Struct, kw_only=True, frozen=True):
     """Who sat. code_bytes and config_bytes: the size of the places where knowledge could hide."""
 
     name: str
@@ -130,7 +126,7 @@ class AlgorithmInfo(Struct):
     adapts: bool | None = None
 
 
-class DrawInfo(Struct):
+class DrawInfo(msgspec.Struct, kw_only=True, frozen=True):
     """How the exam was drawn: seed is public, nonce was private until this Record.
 
     repeats: different draws trained within one window. replay_of: the run whose nonce was given, in
@@ -144,7 +140,7 @@ class DrawInfo(Struct):
     queries: int = 0
 
 
-class EmptyInfo(Struct):
+class EmptyInfo(msgspec.Struct, kw_only=True, frozen=True):
     """An algorithm that learns nothing, on the same draws and the same path: what the path costs."""
 
     energy_j: float
@@ -153,7 +149,7 @@ class EmptyInfo(Struct):
     inference_j: float
 
 
-class Host(Struct):
+class Host(msgspec.Struct, kw_only=True, frozen=True):
     """Where it ran. device_class names what may share a board."""
 
     device_class: str
@@ -168,7 +164,7 @@ class Host(Struct):
     driver: str | None = None
 
 
-class Code(Struct):
+class Code(msgspec.Struct, kw_only=True, frozen=True):
     """Which joulebench ran. commit and dirty are None outside a git checkout."""
 
     version: str
@@ -176,7 +172,7 @@ class Code(Struct):
     dirty: bool | None
 
 
-class Record(Struct):
+class Record(msgspec.Struct, kw_only=True, frozen=True):
     """One run, finished or not. A failed run keeps the energy that it had spent."""
 
     schema_version: int

@@ -101,15 +101,19 @@ class Store:
                 f"there are no Records in {self.path}; make one with: "
                 "bench run task=sparse_parity algo=xor_elimination"
             )
-        matches = runs[-1:] if name == "last" else [r for r in runs if r == name] or [
-            r for r in runs if r.startswith(name)
-        ]
+        matches = (
+            runs[-1:]
+            if name == "last"
+            else [r for r in runs if r == name] or [r for r in runs if r.startswith(name)]
+        )
         if not matches:
             raise StoreError(
                 f"no run {name!r} in {self.path}; the newest are {', '.join(runs[-3:])} (or say: last)"
             )
         if len(set(matches)) > 1:
-            raise StoreError(f"{name!r} fits {len(matches)} runs: {', '.join(matches[:4])}; say more")
+            raise StoreError(
+                f"{name!r} fits {len(matches)} runs: {', '.join(matches[:4])}; say more"
+            )
         needle = matches[0].encode()
         for _, line in self._lines([]):
             if needle in line:

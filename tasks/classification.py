@@ -37,7 +37,7 @@ class Predictor(Protocol):
 
 
 def examine(x: np.ndarray, y: np.ndarray, predictor: Predictor) -> Score:
-    """Accuracy on held-out rows x [m, n] with labels y [m], with its binomial standard error."""
+    """Accuracy on held-out rows x [m, n] with labels y [m], with its binomial standard error (of Laplace's estimate)."""
     answers = np.asarray(predictor.predict(x))
     if answers.shape != y.shape:
         raise PredictionError(
@@ -48,5 +48,7 @@ def examine(x: np.ndarray, y: np.ndarray, predictor: Predictor) -> Score:
         raise PredictionError(f"predict returned {answers.dtype}; labels must be numbers")
     if answers.dtype.kind == "f" and not np.isfinite(answers).all():
         raise PredictionError("predict returned NaN or infinity; labels must be finite numbers")
-    right = float(np.mean(answers == y))
-    return Score(value=right, se=float(np.sqrt(right * (1 - right) / len(y))), predictions=len(y))
+    right = int(np.sum(answers == y))
+    # Laplace's estimate, since no finite number of right answers is without error.
+    p = (right + 1) / (len(y) + 2)
+    return Score(right / len(y), se=float(np.sqrt(p * (1 - p) / len(y))), predictions=len(y))

@@ -53,8 +53,8 @@ def fetch(
             part.unlink()  # else the next call would resume what can never become right
             raise TaskError(
                 f"{url} is not the text that was pinned: {part} came with sha256 {found}, expected "
-                f"{sha256}; it was removed. Run again, or use task.text=pydocs or task.text=grammar, "
-                "which need no download"
+                f"{sha256}; it was removed. Run again, or use task.text=pydocs or "
+                "task.text=grammar, which need no download"
             )
         part.replace(path)
     return path
@@ -113,8 +113,8 @@ def _checked(path: Path, sha256: str) -> Path:
     found = _hash(path)
     if found != sha256:
         raise TaskError(
-            f"{path} is damaged or was altered: it has sha256 {found}, expected {sha256}; delete it "
-            "to download it again, or use task.text=pydocs or task.text=grammar"
+            f"{path} is damaged or was altered: it has sha256 {found}, expected {sha256}; delete "
+            "it to download it again, or use task.text=pydocs or task.text=grammar"
         )
     return path
 
@@ -140,7 +140,8 @@ class _Line:
                 self.shown = f"downloading {self.name}" + (f", {total:,} bytes" if total else "")
                 print(self.shown, file=sys.stderr, flush=True)
             return
-        line = f"downloading {self.name}: " + (f"{done / total:4.0%}" if total else f"{done:,} bytes")
+        amount = f"{done / total:4.0%}" if total else f"{done:,} bytes"
+        line = f"downloading {self.name}: {amount}"
         if line != self.shown:
             self.shown = line
             end = "\n" if done == total else ""

@@ -35,7 +35,7 @@ WINDOW_BYTES = 1 << 28
 class NanoGPT(Task):
     """Fields are those of configs/task/nanogpt.yaml.
 
-    text: "grammar", "pydocs", "tinyshakespeare", or the path of a file. split: "random" or "nanogpt".
+    text: "grammar", "pydocs", "tinyshakespeare", or the path of a file. split: "random", "nanogpt".
     bytes: length of a grammar's text. segment: bytes per held-out segment. score_bytes: how many
     held-out bytes are streamed at most; the others are withheld all the same. lanes: segments side
     by side. bar: nats per byte that meet the target, None for the text's own in `bars`, where a
@@ -59,6 +59,7 @@ class NanoGPT(Task):
     sha256: str | None = None
 
     def __post_init__(self) -> None:
+        self.text = str(self.text)
         texts.check_name(self.text)
         if self.split not in SPLITS:
             raise TaskError(f"task.split={self.split}: must be one of {', '.join(SPLITS)}")
@@ -70,9 +71,11 @@ class NanoGPT(Task):
             _number("bar", self.bar)
         self.bars = dict(self.bars)
         for text, bar in self.bars.items():
+            if text not in texts.RUNGS:
+                raise TaskError(f"task.bars.{text}: bars are for {', '.join(texts.RUNGS)}")
             _number(f"bars.{text}", bar)
         if self.text != "grammar" and self.bytes is not None:
-            raise TaskError(f"task.bytes={self.bytes}: only task.text=grammar has a length to choose")
+            raise TaskError(f"task.bytes={self.bytes}: only task.text=grammar has a length")
         if self.text == "grammar":
             if self.sha256:
                 raise TaskError("task.sha256: a grammar's text is another one for every seed")
@@ -86,7 +89,7 @@ class NanoGPT(Task):
         elif self.text == "tinyshakespeare":
             what = self.text
         else:
-            # Every Python has other pydocs, and two files may share a name: the hash tells them apart.
+            # Every Python has other pydocs, and files may share a name: the hash tells them apart.
             what = f"{self._fixed.name}:{self._fixed.sha256[:8]}"
         what += f" split={self.split}"
         if self.segment != SEGMENT:
@@ -112,10 +115,11 @@ class NanoGPT(Task):
         return max(1, WINDOW_BYTES // self.spec(0).train_bytes)
 
     def draws(self, entropy: Sequence[int], repeats: int) -> list[Draw]:
-        """Each trains on {"text": uint8 [about train_bytes]}; key: {"segments": uint8 [count, segment]}."""
+        """train: {"text": uint8 [about train_bytes]}, key: {"segments": uint8 [count, segment]}."""
         if repeats > self.max_repeats():
             raise TaskError(
-                f"{repeats} draws: task.split={self.split} of {self.text} allows {self.max_repeats()}"
+                f"{repeats} draws in a window: task.text={self.text} task.split={self.split} "
+                f"allows {self.max_repeats()}"
             )
         if self.text != "grammar":
             return [self._draw(self._fixed, entropy, r) for r in range(repeats)]
@@ -139,8 +143,8 @@ class NanoGPT(Task):
         return Score(mean.value, se, mean.predictions, mean.secondary)
 
     def target(self, draws: Sequence[Draw]) -> Target:
-        """chance: entropy of the held-out bytes' own frequencies, which no constant answer beats."""
-        floor = texts.grammar.ENTROPY if self.text == "grammar" else 0.0
+        """chance: entropy of the held-out bytes' own frequencies; no constant answer beats it."""
+        floor = texts.grammar.entropy() if self.text == "grammar" else 0.0
         bar = self.bar
         if bar is None and self.text in self.bars:
             bar = floor + self.bars[self.text]
@@ -155,7 +159,7 @@ class NanoGPT(Task):
                 "sha256": self._grammar_sha256,
                 "bytes": self._length,
                 "source": "tasks/grammar.py",
-                "entropy_nats_per_byte": texts.grammar.ENTROPY,
+                "entropy_nats_per_byte": texts.grammar.entropy(),
             }
         text = self._fixed
         return {
@@ -193,23 +197,26 @@ class NanoGPT(Task):
             start = where % (n - tenth + 1)
             stop = start + tenth
         else:
-            start, stop = _topics(text.sections, n, tenth, where)
+            start, stop = _topics(text.sections, n, tenth, 2 * self.segment, where)
         return self._cut(text.data, start, stop, turn)
 
     def _cut(self, data: np.ndarray, start: int, stop: int, turn: int) -> Draw:
-        """Holds out data[start:stop], where `stop` may lie past the end and go on from the beginning."""
+        """Holds out data[start:stop]; past the end it goes on from the beginning."""
         ring = np.roll(data, -start)
         held, rest = ring[: stop - start], ring[stop - start :]
         count = min(len(held), self.score_bytes) // self.segment
-        segments = held[: count * self.segment].reshape(count, self.segment)
+        segments = held[: count * self.segment].reshape(count, self.segment).copy()
         return Draw({"text": np.roll(rest, -(turn % len(rest)))}, {"segments": segments})
 
 
-def _topics(sections: np.ndarray, n: int, tenth: int, where: int) -> tuple[int, int]:
-    """A run of whole topics of about `tenth` bytes, from a random one on, around the end if need be."""
+def _topics(
+    sections: np.ndarray, n: int, tenth: int, least: int, where: int
+) -> tuple[int, int]:
+    """A run of whole topics of about `tenth` bytes, from a random one on, as on a ring."""
     first = where % len(sections)
     ends = np.concatenate([sections[first + 1 :], [n], sections[1 : first + 1] + n])
     start = int(sections[first])
+    ends = ends[ends - start >= least]
     return start, int(ends[np.abs(ends - start - tenth).argmin()])
 
 

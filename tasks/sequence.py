@@ -8,7 +8,7 @@ change whatever it likes; from one lane to another nothing may pass, which `audi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ from tasks.base import PredictionError, Score
 VOCAB = 256
 FLOOR = 2.0**-16
 SUM_TOLERANCE = 1e-3
+AUDIT_LANES = 4
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,15 @@ class SequenceSpec:
     seed: int
     vocab: int = VOCAB
     family: str = "sequence"
+
+
+@dataclass(frozen=True)
+class SequenceScore(Score):
+    """nats: what the first AUDIT_LANES segments cost, float32 [segments, length], for `audit`."""
+
+    nats: np.ndarray = field(
+        default_factory=lambda: np.empty((0, 0), np.float32), compare=False, repr=False
+    )
 
 
 class Predictor(Protocol):
@@ -55,7 +65,8 @@ def check_log_probabilities(logp: np.ndarray, lanes: int) -> np.ndarray:
     """Returns logp as float32 [lanes, 256], or says what is wrong with it."""
     if logp.shape != (lanes, VOCAB):
         raise PredictionError(
-            f"predict returned shape {list(logp.shape)}; it must be [lanes, 256] = [{lanes}, {VOCAB}]"
+            f"predict returned shape {list(logp.shape)}; it must be [lanes, {VOCAB}] = "
+            f"[{lanes}, {VOCAB}]"
         )
     if logp.dtype.kind != "f":
         raise PredictionError(f"predict returned {logp.dtype}; log-probabilities must be floats")
@@ -66,8 +77,9 @@ def check_log_probabilities(logp: np.ndarray, lanes: int) -> np.ndarray:
     if off > SUM_TOLERANCE:
         worst = float(total[np.abs(total - 1).argmax()])
         raise PredictionError(
-            f"predict returned probabilities that sum to {worst:.6g}, not to 1 within {SUM_TOLERANCE:g}; "
-            "return natural logarithms of normalised probabilities (log_softmax)"
+            f"predict returned probabilities that sum to {worst:.6g}, not to 1 within "
+            f"{SUM_TOLERANCE:g}; return natural logarithms of normalised probabilities "
+            "(log_softmax)"
         )
     return logp
 
@@ -93,7 +105,7 @@ def stream(segments: np.ndarray, predictor: Predictor, steps: int) -> tuple[np.n
     return nats, hits
 
 
-def examine(segments: np.ndarray, predictor: Predictor, lanes: int) -> Score:
+def examine(segments: np.ndarray, predictor: Predictor, lanes: int) -> SequenceScore:
     """Nats per byte and greedy accuracy over uint8 segments [count, length], `lanes` at a time.
 
     The standard error is that of the mean over segments, which are the independent units.
@@ -106,9 +118,28 @@ def examine(segments: np.ndarray, predictor: Predictor, lanes: int) -> Score:
     hits = np.concatenate([h for _, h in parts])
     per_segment = nats.mean(axis=1, dtype=np.float64)
     se = float(per_segment.std(ddof=1) / np.sqrt(len(nats))) if len(nats) > 1 else float("inf")
-    return Score(
+    return SequenceScore(
         value=float(per_segment.mean()),
         se=se,
         predictions=nats.size,
         secondary={"greedy_accuracy": float(hits.mean())},
+        nats=nats[: min(AUDIT_LANES, lanes)].copy(),
     )
+
+
+def audit(
+    segments: np.ndarray, predictor: Predictor, score: SequenceScore, steps: int = 256
+) -> float:
+    """Mean |difference| in nats per byte when the first segments of an exam are run once more.
+
+    segments, score: what `examine` was given and returned, for the same predictor. Each segment now
+    runs alone and in reversed order, after the exam. Whoever learns from one lane for another loses
+    that company; whoever remembers across `reset` has meanwhile seen all the text. An honest
+    predictor differs by no more than the rounding of its arithmetic. Only the first batch can be
+    compared: at its time there was nothing to remember.
+    """
+    before = score.nats[:, :steps]
+    after = np.empty_like(before)
+    for i in reversed(range(len(before))):
+        after[i] = stream(segments[i : i + 1], predictor, before.shape[1])[0]
+    return float(np.abs(after - before).mean())

@@ -170,8 +170,8 @@ class SparseParity(Task):
         if shift is None or not self.noise:
             return y
         values = self.values
-        moved: np.ndarray = values[(np.searchsorted(values, y) + shift) % len(values)]
-        return moved
+        places: np.ndarray = (np.searchsorted(values, y) + shift) % len(values)
+        return values[places]
 
     def answer(self, draw: Draw, x: np.ndarray, asked: int) -> np.ndarray:
         """Labels int64 [m] of x int8 [m, n]. Noise depends on the draw and on `asked`."""

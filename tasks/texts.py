@@ -54,7 +54,7 @@ class Text:
 
     @cached_property
     def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
+        return hashlib.sha256(self.data.data).hexdigest()
 
 
 def check_name(text: str) -> None:
@@ -84,7 +84,7 @@ def load(
     check_name(text)
     if text == "grammar":
         data = grammar.generate(length, entropy)
-        return Text(text, data, "tasks/grammar.py", entropy=grammar.ENTROPY)
+        return Text(text, data, "tasks/grammar.py", entropy=grammar.entropy())
     loaded = _FIXED[text]() if text in _FIXED else _file(text)
     if sha256 and loaded.sha256 != sha256.lower():
         raise TaskError(
@@ -96,7 +96,8 @@ def load(
 
 def cache_folder() -> Path:
     """Where downloads are kept: BENCH_DATA, or else the user's cache folder."""
-    return Path(os.environ.get("BENCH_DATA") or platformdirs.user_cache_dir("joulebench")).expanduser()
+    folder = os.environ.get("BENCH_DATA") or platformdirs.user_cache_dir("joulebench")
+    return Path(folder).expanduser()
 
 
 def _file(text: str) -> Text:

@@ -1,0 +1,181 @@
+"""Backprop for classification: one hidden layer, hinge loss, SGD with momentum, in plain numpy.
+
+At these sizes a call's overhead outweighs its arithmetic, so the backward pass is written out by
+hand, parameters live in one flat vector, and no framework is involved. Hyperparameters were found by
+random search: `tuning/backprop_classification.csv` holds it, `tests/benchmarks/tune_mlp.py` made it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from algorithms.base import Algorithm, Progress, Query, Refused, Training
+from tasks.classification import Classification
+
+ACTIVATIONS = ("cube", "relu")
+
+
+def with_bias(x: np.ndarray) -> np.ndarray:
+    """float32 [m, n + 1]: x [m, n] and a column of ones, whose weights are the biases."""
+    wide = np.ones((len(x), x.shape[1] + 1), np.float32)
+    wide[:, :-1] = x
+    return wide
+
+
+def forward(
+    x: np.ndarray, W: np.ndarray, V: np.ndarray, cube: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Output f(x W) V [m, c] of x [m, n + 1], W [n + 1, h], V [h, c]; also f [m, h] and its slope.
+
+    The slope of z^3 is left as z^2; `backward` brings in the 3 where it is cheaper, at V.
+    """
+    z = x @ W
+    slope = z * z if cube else z > 0
+    hidden = slope * z
+    return hidden @ V, hidden, slope
+
+
+def loss(output: np.ndarray, sign: np.ndarray) -> float:
+    """Hinge loss of output [m, c] against sign [m, c] of -1 and +1: summed over c, mean over m."""
+    return float(np.maximum(1 - sign * output, 0).sum() / len(output))
+
+
+def backward(
+    x: np.ndarray,
+    sign: np.ndarray,
+    W: np.ndarray,
+    V: np.ndarray,
+    cube: bool,
+    gW: np.ndarray,
+    gV: np.ndarray,
+) -> None:
+    """Writes the gradients of `loss` with respect to W and V into gW and gV."""
+    output, hidden, slope = forward(x, W, V, cube)
+    g = sign * (sign * output < 1)
+    g *= -1 / len(x)
+    np.matmul(hidden.T, g, out=gV)
+    back = g @ (3 * V if cube else V).T
+    back *= slope
+    np.matmul(x.T, back, out=gW)
+
+
+class Network:
+    """A trained network: W [n + 1, h], V [h, c], and the labels `classes` that c stands for."""
+
+    def __init__(self, W: np.ndarray, V: np.ndarray, cube: bool, classes: np.ndarray) -> None:
+        self.W, self.V, self.cube, self.classes = W, V, cube, classes
+
+    def choose(self, x: np.ndarray) -> np.ndarray:
+        """Index into `classes` for every row of x [m, n + 1]."""
+        output = forward(x, self.W, self.V, self.cube)[0]
+        if output.shape[1] > 1:
+            return output.argmax(axis=1)
+        return (output[:, 0] > 0) & (len(self.classes) > 1)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self.classes[self.choose(with_bias(x)).astype(np.int64)]
+
+
+@dataclass
+class BackpropMLP(Algorithm):
+    """Two classes share one output; more have one each, trained one against the rest.
+
+    Stops once a validation split is all right, else after `epochs`, with the weights that did best on
+    it. Rows come in random order, so every epoch takes them as they come. With activation="cube"
+    the network is a polynomial of degree 3 and learns k <= 3 fast and k > 3 not at all; there, try
+    activation="relu".
+
+    hidden: hidden units. lr, momentum, batch: of SGD. weight_decay: pull of all weights to zero,
+    times lr per step. init, init_out: standard deviation of first and second layer's weights, times
+    the root of their inputs. validation: part of the rows that is not trained on.
+    """
+
+    activation: str = "cube"
+    hidden: int = 32
+    lr: float = 0.28
+    momentum: float = 0.5
+    batch: int = 128
+    weight_decay: float = 0.03
+    init: float = 1.0
+    init_out: float = 1.0
+    validation: float = 0.1
+    epochs: int = 300
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
+            raise Refused(f"algo.activation={self.activation}: unknown; known are {known}")
+        for name in ("hidden", "batch", "epochs"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise Refused(f"algo.{name}={value}: must be a whole number of at least 1")
+        for name in ("lr", "init", "init_out"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise Refused(f"algo.{name}={getattr(self, name)}: must be above 0")
+        for name in ("momentum", "validation", "weight_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise Refused(f"algo.{name}={getattr(self, name)}: must be at least 0 and below 1")
+
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        spec: Classification = self.spec
+        rng = np.random.default_rng(spec.seed)
+        x, y = data["x"], data["y"]
+        if spec.access == "queries":
+            x = 1 - 2 * rng.integers(2, size=(spec.budget, spec.n), dtype=np.int8)
+            y = yield Query(x)
+        classes, index = np.unique(y, return_inverse=True)
+        outputs = len(classes) if len(classes) > 2 else 1
+        own = np.arange(outputs) if outputs > 1 else np.array([1])  # the class that is an output's +1
+        sign = np.where(index[:, None] == own, np.float32(1), np.float32(-1))
+
+        # All weights are one vector, and so are all gradients: an update is a few calls for both.
+        weights = rng.standard_normal((spec.n + 1 + outputs) * self.hidden, dtype=np.float32)
+        gradient, velocity = np.empty_like(weights), np.zeros_like(weights)
+        W, V = self._layers(weights)
+        W *= self.init / np.sqrt(spec.n + 1)
+        V *= self.init_out / np.sqrt(self.hidden)
+        network = Network(W, V, self.activation == "cube", classes)
+
+        x = with_bias(x)
+        held = int(len(x) * self.validation)
+        x_held, index_held = x[: held or None], index[: held or None]
+        x, sign = x[held:], sign[held:]
+        best, best_weights = -1, weights
+        for epoch in range(1, self.epochs + 1):
+            self._epoch(x, sign, weights, gradient, velocity)
+            right = int(np.count_nonzero(network.choose(x_held) == index_held))
+            if right == len(index_held):
+                return network
+            if right > best:
+                best, best_weights = right, weights.copy()
+            yield Progress(epoch, self.epochs, 1 - right / len(index_held))
+        weights[:] = best_weights
+        return network
+
+    def _layers(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Views of a flat vector as W [n + 1, hidden] and V [hidden, outputs]."""
+        split = (self.spec.n + 1) * self.hidden
+        return flat[:split].reshape(-1, self.hidden), flat[split:].reshape(self.hidden, -1)
+
+    def _epoch(
+        self,
+        x: np.ndarray,
+        sign: np.ndarray,
+        weights: np.ndarray,
+        gradient: np.ndarray,
+        velocity: np.ndarray,
+    ) -> None:
+        """One pass over x [rows, n + 1] and sign [rows, c]; weights and velocity change in place."""
+        W, V = self._layers(weights)
+        gW, gV = self._layers(gradient)
+        cube = self.activation == "cube"
+        keep, momentum = np.float32(1 - self.lr * self.weight_decay), np.float32(self.momentum)
+        lr = np.float32(self.lr)
+        for i in range(0, len(x), self.batch):
+            backward(x[i : i + self.batch], sign[i : i + self.batch], W, V, cube, gW, gV)
+            velocity *= momentum
+            velocity += gradient
+            weights *= keep
+            weights -= lr * velocity

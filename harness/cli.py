@@ -1,0 +1,180 @@
+"""The command line. Every command imports what it needs when it is called, so that all start fast.
+
+Exit codes: 0 done; 1 a fault of ours; 2 bad input, or a run that did not finish.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+EPILOG = """\
+start here:
+  bench list                                      what there is to choose from
+  bench run task=nanogpt algo=ngram               one measured run
+  bench leaderboard                               what the runs so far say
+"""
+
+RUN_EPILOG = """\
+examples:
+  bench run task=nanogpt algo=backprop
+  bench run task=sparse_parity algo=xor_elimination task.n=50 task.k=5 seed=3
+  bench run task=nanogpt task.text=tinyshakespeare algo=ngram algo.order=5
+  bench run -m task=sparse_parity algo=backprop,xor_elimination seed=0,1,2
+  bench run task=sparse_parity algo=./mine.py:Mine    (bench new algorithm mine.py)
+  bench run --dry-run -m task=nanogpt algo=ngram algo.order=4,5,6,7
+
+fields: bench list NAME shows those of a task, an algorithm or a meter. Besides these:
+  seed=0 repeats=N threads=N results=DIR limits.train_s=S limits.memory_gb=GB
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their arguments."""
+    top = argparse.ArgumentParser(
+        prog="bench",
+        description="An examination room for learning algorithms: joules, seconds and score, "
+        "each with its source and its error.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+
+    def add(name: str, text: str, epilog: str | None = None) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def results(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
+            "--results", default="results", metavar="DIR", help="folder of records.jsonl (results)"
+        )
+
+    run = add("run", "let an algorithm sit a task under a meter", RUN_EPILOG)
+    run.add_argument("words", nargs="*", metavar="FIELD=VALUE", help="task=, algo= and any field")
+    run.add_argument("-m", "--multirun", action="store_true", help="comma lists are swept")
+    run.add_argument("--dry-run", action="store_true", help="show what would run, time and joules")
+
+    lists = add("list", "list tasks, algorithms and meters, or the fields of one of them")
+    lists.add_argument("name", nargs="?", help="a task, algorithm or meter, to see its fields")
+
+    show = add("show", "show one run: score, energy rows, phases, provenance")
+    show.add_argument("run", nargs="?", default="last", help="a run, the start of one, or: last")
+    show.add_argument("--json", action="store_true", help="the whole Record as JSON")
+    results(show)
+
+    compare = add("compare", "set two runs side by side")
+    compare.add_argument("a", metavar="A", help="a run, the start of one, or: last")
+    compare.add_argument("b", metavar="B")
+    results(compare)
+
+    replay = add("replay", "repeat a run: the same configuration and the same draw")
+    replay.add_argument("run", help="a run, the start of one, or: last")
+    results(replay)
+
+    board = add("leaderboard", "rank all runs and write leaderboard.csv")
+    board.add_argument("--csv", metavar="FILE", help="where to write it (DIR/leaderboard.csv)")
+    board.add_argument("--columns", action="store_true", help="explain the CSV's columns")
+    results(board)
+
+    new = add("new", "write a commented, working template to start from")
+    new.add_argument("kind", choices=("algorithm", "task"))
+    new.add_argument("path", metavar="FILE.py", help="the file to write; it must not exist")
+
+    add("schema", "print the JSON Schema of a Record")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command `bench`."""
+    words = sys.argv[1:] if argv is None else argv
+    top = parser()
+    try:
+        options = top.parse_args(words)
+        if options.version:
+            from harness.host import version
+
+            print(f"joulebench {version('joulebench')}")
+            return 0
+        if options.command is None:
+            top.print_help()
+            return 2
+        check_imports()
+        return dispatch(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # bench list | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ValueError as error:
+        if type(error).__name__ not in ACTIONABLE:
+            raise
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+
+
+# Named, not imported: importing them would make every command wait for numpy.
+ACTIONABLE = ("BadInputError", "TaskError", "MeterError", "StoreError")
+
+
+def dispatch(options: argparse.Namespace) -> int:
+    """Calls the command's module."""
+    if options.command == "run":
+        from harness.run_command import run
+
+        return run(options.words, options.multirun, options.dry_run)
+    if options.command == "replay":
+        from harness.run_command import replay
+
+        return replay(options.run, options.results)
+    if options.command == "list":
+        from harness.list_command import list_choices
+
+        return list_choices(options.name)
+    if options.command == "new":
+        from harness.new_command import new
+
+        return new(options.kind, Path(options.path))
+    if options.command == "leaderboard":
+        from reports.leaderboard import leaderboard
+
+        return leaderboard(Path(options.results), options.csv, options.columns)
+    if options.command == "show":
+        from reports.runs import show
+
+        return show(Path(options.results), options.run, options.json)
+    if options.command == "compare":
+        from reports.runs import compare
+
+        return compare(Path(options.results), options.a, options.b)
+    from reports.runs import schema
+
+    return schema()
+
+
+def check_imports() -> None:
+    """Says so where another package hides one of ours (PYTHONPATH, another distribution)."""
+    import metrics
+    import tasks
+    from harness.errors import BadInputError
+
+    home = Path(__file__).parent.parent
+    for package in (tasks, metrics):
+        file = package.__file__
+        if file is None or Path(file).parent.parent != home:
+            raise BadInputError(
+                f"another package called {package.__name__} ({file or 'a folder'}) hides joulebench's; "
+                "unset PYTHONPATH, or uninstall that package from this environment"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

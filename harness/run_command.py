@@ -1,0 +1,198 @@
+"""`bench run` and `bench replay`."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from harness import registry
+from harness.assemble import sha256
+from harness.config import Choosing, Config, configure
+from harness.errors import BadInputError
+from harness.progress import Display
+from harness.runner import Hooks, Run
+from metrics.record import Record, encode
+from metrics.store import Store, StoreError
+from reports.runs import print_result
+
+
+def run(words: list[str], multirun: bool, dry: bool) -> int:
+    """Runs every configuration that the words ask for; one that fails does not stop the others."""
+    configs = configure(words, multirun)
+    runs = [(config, _prepare(config)) for config in configs]  # all checked before any starts
+    if dry:
+        return dry_run(configs)
+    for folder in {config.results for config in configs}:
+        Store(folder).check_writable()
+    failed = 0
+    for number, (config, seated) in enumerate(runs, 1):
+        place = f"[{number}/{len(runs)}] " if len(runs) > 1 else ""
+        failed += sit(seated, config, place) != "ok"
+        if seated.interrupted:
+            break
+    if len(runs) > 1 and failed:
+        print(f"bench: {failed} of {len(runs)} runs did not finish", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def replay(name: str, results: str) -> int:
+    """The same configuration, seed, nonce and repeats as an earlier run, as a new Record."""
+    old = Store(results).find(name)
+    config = Config(
+        task=Choosing(old.task.name, old.task.target, old.task.config, {}),
+        algo=Choosing(old.algorithm.name, old.algorithm.target, old.algorithm.config, {}),
+        meter=_meter(old),
+        seed=old.draw.seed,
+        repeats=old.draw.repeats,
+        threads=old.host.threads,
+        results=results,
+        limits=old.settings["limits"],
+        overrides=old.settings["overrides"],
+    )
+    try:
+        seated = _prepare(config, nonce=int(old.draw.nonce, 16), replay_of=old.run)
+    except (ImportError, AttributeError, FileNotFoundError) as error:
+        raise BadInputError(f"cannot replay {old.run}: {error}") from None
+    Store(results).check_writable()
+    status = sit(seated, config, f"replay of {old.run} ")
+    new = Store(results).find(seated.run)
+    if new.task.data_sha256 != old.task.data_sha256:
+        print(
+            "the draw is not the same: the text or the task's code has changed since",
+            file=sys.stderr,
+        )
+        return 2
+    if new.score and old.score:
+        same = new.score.value == old.score.value
+        print(
+            f"replay   score {new.score.value:.6g} against {old.score.value:.6g} then: "
+            + ("the same" if same else f"differs by {new.score.value - old.score.value:.2g}")
+        )
+    return 0 if status == "ok" else 2
+
+
+def _meter(old: Record) -> Choosing:
+    fields = dict(old.settings["meter"])
+    name = fields.pop("name")
+    return Choosing(name, registry.find("meter", name)[0].target, fields, {})
+
+
+def _prepare(config: Config, **draw: Any) -> Run:
+    """A Run whose hooks are set when it is its turn; raises for whatever is wrong with it."""
+    return Run(config, Hooks(lambda line: None, lambda moment: None), **draw)
+
+
+def sit(seated: Run, config: Config, place: str) -> str:
+    """Runs one, prints its result and keeps its Record. Returns its status."""
+    console = Console(stderr=True)
+    title = f"{place}{config.task.name} · {config.algo.name} · seed {config.seed}"
+    with Display(console, title) as display:
+        seated.hooks = Hooks(display.say, display.watch)
+        record = seated.execute()
+    kept = keep(record, Store(config.results))
+    if record.status == "ok":
+        print_result(record, kept)
+    else:
+        spent = sum(row.net_j for row in record.energy if row.domain in seated.meter.domains)
+        print(
+            f"bench: {config.algo.name} on {config.task.name}: {record.error}. "
+            f"The {spent:.3g} J spent are kept as run {record.run} ({kept})",
+            file=sys.stderr,
+        )
+    return record.status
+
+
+def keep(record: Record, store: Store) -> str:
+    """Appends the Record, or saves it wherever there is room; a measured run is never lost."""
+    try:
+        store.append(record)
+        return str(store.path)
+    except (OSError, StoreError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+    line = encode(record) + b"\n"
+    with contextlib.suppress(OSError):
+        path = Path(tempfile.gettempdir()) / f"joulebench-{record.run}.jsonl"
+        path.write_bytes(line)
+        print(
+            f"bench: could not append to {store.path} ({reason}); the Record was saved as {path}: "
+            f"once there is room, cat {path} >> {store.path}",
+            file=sys.stderr,
+        )
+        return str(path)
+    print(
+        f"bench: could not append to {store.path} ({reason}); the Record follows", file=sys.stderr
+    )
+    print(line.decode(), end="", file=sys.stderr)
+    return "nowhere: printed above"
+
+
+class Past(msgspec.Struct):
+    """What a prediction needs of an earlier Record."""
+
+    class Part(msgspec.Struct):
+        name: str
+        config_sha256: str
+
+    class Spent(msgspec.Struct):
+        cold_j: dict[str, float]
+        energy_j: dict[str, float]
+
+    class Phase(msgspec.Struct):
+        wall_s: float
+
+    task: Part
+    algorithm: Part
+    status: str
+    headline: Spent | None
+    phases: list[Phase]
+
+
+def dry_run(configs: list[Config]) -> int:
+    """What would run, with the median time and joules of earlier runs of the same configuration."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("task", "algo", "seed", "what is set", "about s", "about J", "from"):
+        table.add_column(column, overflow="fold")
+    total_s = 0.0
+    unknown = 0
+    stores: dict[str, list[Past]] = {}
+    for config in configs:
+        if config.results not in stores:
+            stores[config.results] = Store(config.results).load(Past).records
+        past = [p for p in stores[config.results] if p.status == "ok" and p.headline]
+        same = [p for p in past if _same(p, config)]
+        like = [
+            p
+            for p in past
+            if (p.task.name, p.algorithm.name) == (config.task.name, config.algo.name)
+        ]
+        found, origin = (same, "same configuration") if same else (like, "other settings")
+        words = [w for w in config.overrides if not w.startswith(("task=", "algo=", "seed="))]
+        row = [config.task.name, config.algo.name, str(config.seed), " ".join(words)]
+        if found:
+            wall_s = statistics.median(sum(phase.wall_s for phase in p.phases) for p in found)
+            joules = statistics.median(p.headline.energy_j["value"] for p in found if p.headline)
+            total_s += wall_s
+            row += [f"{wall_s:.1f}", f"{joules:.3g}", f"{len(found)} earlier, {origin}"]
+        else:
+            unknown += 1
+            row += ["?", "?", "no earlier run"]
+        table.add_row(*row)
+    console = Console(highlight=False)
+    console.print(table)
+    more = f", and {unknown} of unknown length" if unknown else ""
+    console.print(f"\n{len(configs)} runs, about {total_s:.0f} s{more}. Nothing was run.")
+    return 0
+
+
+def _same(past: Past, config: Config) -> bool:
+    return past.task.config_sha256 == sha256(
+        config.task
+    ) and past.algorithm.config_sha256 == sha256(config.algo)

@@ -1,0 +1,310 @@
+"""Boards: one per task variant, access model, energy source and device class.
+
+A row is an algorithm with one configuration; its figures are medians over its finished runs. Ranked
+are the rows that meet the target, by energy; then those that do not, by skill. Runs that failed are
+counted, and replays, whose exam could be foreseen, are left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from metrics.store import Store, StoreError
+from reports.units import scaled
+
+WIDTH = 130
+COLUMNS = {
+    "board": "task / variant / access / energy source / device class: rows compare only within one",
+    "rank": "place on its board; empty where no run finished",
+    "task": "name of the task",
+    "algo": "name of the algorithm",
+    "score": "median score over the runs, in the task's unit",
+    "target_met": "true if that median meets the target; empty where the task has none",
+    "energy_j": "median J per training",
+    "source": "how joules are known: measured:<sensor> or modelled:<model>",
+    "variant": "what was asked",
+    "access": "how the learner may look at the problem",
+    "device": "device class",
+    "score_name": "what the score is",
+    "score_unit": "its unit",
+    "score_se": "median standard error of one run's score",
+    "target": "the bar",
+    "skill": "median skill: 0 at chance, 1 at perfect",
+    "energy_low_j": "lower end of the interval of energy_j (median)",
+    "energy_high_j": "upper end (median)",
+    "joules_per_accuracy": "energy_j / skill where the target is met, else empty",
+    "cold_j": "median J of setup, one training and one examination",
+    "inference_j": "median J per prediction",
+    "wall_s": "median s per training",
+    "cpu_s": "median CPU s per training",
+    "runs": "finished runs behind the row",
+    "failed": "runs that failed; interrupted ones are not counted",
+    "adapts": "whether the predictor goes on learning within a segment",
+    "process": "how the configuration was found",
+    "algo_sha256": "identity of the algorithm's configuration (first 12 digits)",
+    "algo_config": "the configuration, as JSON",
+}
+
+
+class Draw(msgspec.Struct):
+    replay_of: str | None = None
+
+
+class Task(msgspec.Struct):
+    name: str
+    variant: str
+    access: str
+
+
+class Algorithm(msgspec.Struct):
+    name: str
+    config_sha256: str
+    config: msgspec.Raw
+    adapts: bool | None
+
+
+class Value(msgspec.Struct):
+    value: float
+    low: float
+    high: float
+
+
+class Headline(msgspec.Struct):
+    source: str
+    energy_j: Value
+    cold_j: Value
+    inference_j: Value
+    wall_s: float
+    cpu_s: float
+
+
+class Score(msgspec.Struct):
+    name: str
+    unit: str
+    value: float
+    se: float
+    target: float | None
+    direction: str
+    skill: float
+
+
+class Meter(msgspec.Struct):
+    name: str
+
+
+class Settings(msgspec.Struct):
+    meter: Meter
+
+
+class Host(msgspec.Struct):
+    device_class: str
+
+
+class Line(msgspec.Struct):
+    """The fields of a Record that a board needs; the others are not even decoded."""
+
+    schema_version: int
+    status: str
+    task: Task
+    algorithm: Algorithm
+    process: str
+    draw: Draw
+    host: Host
+    energy: list[Source]
+    headline: Headline | None
+    score: Score | None
+
+
+class Source(msgspec.Struct):
+    source: str
+
+
+def leaderboard(folder: Path, csv_path: str | None, columns: bool) -> int:
+    """Prints every board and writes leaderboard.csv."""
+    if columns:
+        for name, meaning in COLUMNS.items():
+            print(f"{name:<20} {meaning}")
+        return 0
+    store = Store(folder)
+    loaded = store.load(Line)
+    for problem in loaded.problems:
+        print(f"bench: {problem}", file=sys.stderr)
+    if not loaded.records:
+        raise StoreError(
+            f"there are no Records in {store.path}; make one with: "
+            "bench run task=sparse_parity algo=xor_elimination"
+        )
+    rows = board_rows(loaded.records)
+    print_boards(rows)
+    path = Path(csv_path) if csv_path else folder / "leaderboard.csv"
+    try:
+        path.write_text(to_csv(rows), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path} ({error.strerror}); name another with --csv FILE"
+        ) from None
+    print(f"{len(rows)} rows of {len(loaded.records)} Records written to {path}")
+    return 0
+
+
+def board_rows(lines: list[Line]) -> list[dict[str, Any]]:
+    """One dict per row, by board and rank; keys are COLUMNS."""
+    groups: dict[tuple[str, ...], list[Line]] = defaultdict(list)
+    for line in lines:
+        if line.status != "interrupted" and line.draw.replay_of is None:
+            groups[_identity(line)].append(line)
+    boards: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for group in groups.values():
+        row = _row(group)
+        boards[row["board"]].append(row)
+    ordered = []
+    for name in sorted(boards):
+        rows = sorted(boards[name], key=_order)
+        for rank, row in enumerate((r for r in rows if r["runs"]), 1):
+            row["rank"] = rank
+        ordered += rows
+    return ordered
+
+
+def _identity(line: Line) -> tuple[str, ...]:
+    source = line.headline.source if line.headline else line.energy[0].source if line.energy else ""
+    task, algorithm = line.task, line.algorithm
+    return (
+        *(task.name, task.variant, task.access, source, line.host.device_class),
+        *(algorithm.name, algorithm.config_sha256, line.process),
+    )
+
+
+def _row(group: list[Line]) -> dict[str, Any]:
+    first = group[0]
+    done = [(g.headline, g.score) for g in group if g.headline and g.score]
+    heads = [head for head, _ in done]
+    scores = [score for _, score in done]
+    name, variant, access, source, device, *_ = _identity(first)
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {
+        "board": " / ".join((name, variant, access, source, device)),
+        "task": name,
+        "algo": first.algorithm.name,
+        "source": source,
+        "variant": variant,
+        "access": access,
+        "device": device,
+        "runs": len(done),
+        "failed": sum(g.status == "failed" for g in group),
+        "adapts": first.algorithm.adapts,
+        "process": first.process,
+        "algo_sha256": first.algorithm.config_sha256[:12],
+        "algo_config": bytes(first.algorithm.config).decode(),
+    }
+    if not done:
+        return row
+    last = scores[-1]
+    score = statistics.median(s.value for s in scores)
+    row |= {
+        "score": score,
+        "score_name": last.name,
+        "score_unit": last.unit,
+        "score_se": statistics.median(s.se for s in scores),
+        "target": last.target,
+        "target_met": _met(score, last),
+        "skill": statistics.median(s.skill for s in scores),
+        "energy_j": statistics.median(h.energy_j.value for h in heads),
+        "energy_low_j": statistics.median(h.energy_j.low for h in heads),
+        "energy_high_j": statistics.median(h.energy_j.high for h in heads),
+        "cold_j": statistics.median(h.cold_j.value for h in heads),
+        "inference_j": statistics.median(h.inference_j.value for h in heads),
+        "wall_s": statistics.median(h.wall_s for h in heads),
+        "cpu_s": statistics.median(h.cpu_s for h in heads),
+    }
+    if row["target_met"] and row["skill"] > 0:
+        row["joules_per_accuracy"] = row["energy_j"] / row["skill"]
+    return row
+
+
+def _met(score: float, last: Score) -> bool | None:
+    if last.target is None:
+        return None
+    return score >= last.target if last.direction == "max" else score <= last.target
+
+
+def _order(row: dict[str, Any]) -> tuple[float, ...]:
+    if not row["runs"]:
+        return (2, 0.0)
+    return (0, row["energy_j"]) if row["target_met"] else (1, -row["skill"])
+
+
+def to_csv(rows: list[dict[str, Any]]) -> str:
+    """CSV with a header; true/false in lower case, nothing for what is not known."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {
+                k: str(v).lower() if isinstance(v, bool) else "" if v is None else v
+                for k, v in row.items()
+            }
+        )
+    return text.getvalue()
+
+
+def print_boards(rows: list[dict[str, Any]]) -> None:
+    """One table per board."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH
+    boards: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        boards[row["board"]].append(row)
+    for board in boards.values():
+        first = next((row for row in board if row["runs"]), board[0])
+        head = f"{first['task']} ({first['variant']}, {first['access']})  {first['source']}"
+        console.print(f"[bold]{head}[/]\n{first['device']}", soft_wrap=True)
+        table = Table(box=None, pad_edge=False)
+        for name in (
+            "",
+            "algo",
+            first["score_name"] or "score",
+            "target",
+            "J",
+            "interval",
+            "cold J",
+            "J/prediction",
+            "wall",
+            "runs",
+        ):
+            table.add_column(name, justify="left" if name in ("", "algo", "target") else "right")
+        for row in board:
+            table.add_row(*_cells(row))
+        console.print(table)
+        console.print()
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    if not row["runs"]:
+        return ["", row["algo"], "", f"{row['failed']} failed", "", "", "", "", "", "0"]
+    met = {True: "met", False: "not met", None: "none set"}[row["target_met"]]
+    low, high = scaled(row["energy_low_j"], "J"), scaled(row["energy_high_j"], "J")
+    return [
+        str(row["rank"]),
+        row["algo"],
+        f"{row['score']:.4f}",
+        met,
+        scaled(row["energy_j"], "J"),
+        f"{low} … {high}",
+        scaled(row["cold_j"], "J"),
+        scaled(row["inference_j"], "J"),
+        scaled(row["wall_s"], "s"),
+        str(row["runs"]) + (f" (+{row['failed']} failed)" if row["failed"] else ""),
+    ]
