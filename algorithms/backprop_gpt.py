@@ -8,6 +8,7 @@ imported only when it is needed, so that listing algorithms stays cheap.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,6 @@ from algorithms.base import Algorithm, Progress, Refused, Training
 from tasks.sequence import FLOOR, VOCAB, SequenceSpec
 
 if TYPE_CHECKING:
-    import torch
-
     from algorithms.gpt import GPT
 
 NO_TORCH = "algo=backprop needs PyTorch: pip install 'joulebench[torch]'"
@@ -29,11 +28,11 @@ PROGRESS_EVERY = 50  # reading the loss waits for a GPU, so it is read seldom
 class Lanes:
     """Predicts side by side with a cache of keys and values (a `tasks.sequence.Predictor`).
 
-    The model sees at most block_size symbols. When these are full, the last `keep` move to positions
-    0 ... keep - 1 and are encoded anew, for learned positions make old keys useless there; so a
-    prediction rests on keep ... block_size symbols. Before the first symbol it predicts by the
-    frequencies of the training text. Bytes that the text lacks have probability 2**-16 each, and are
-    read as its most frequent byte.
+    The model sees at most block_size symbols. When these are full, the last `keep` move to
+    positions 0 ... keep - 1 and are encoded anew, for with learned positions the old keys are of no
+    use there; so a prediction rests on keep ... block_size symbols. Before the first symbol it
+    predicts by the frequencies of the training text. Bytes that the text lacks have probability
+    2**-16 each, and are read as its most frequent byte.
 
     counts: int64 [256], how often each byte occurs in the training text.
     """
@@ -80,10 +79,10 @@ class Lanes:
 
 @dataclass
 class BackpropGPT(Algorithm):
-    """Fields are nanoGPT's, with its names; each is explained in configs/algo/backprop/sequence.yaml.
+    """Fields are nanoGPT's, by its names; configs/algo/backprop/sequence.yaml explains each.
 
-    Training depends on nothing but the text, the spec's seed and, in the last digits, the number of
-    threads (on a GPU the order of additions also varies).
+    Training depends on the text, the spec's seed and, in the last digits, the number of threads; on
+    a GPU some additions have no fixed order, so that runs differ.
     """
 
     n_layer: int = 4
@@ -120,6 +119,8 @@ class BackpropGPT(Algorithm):
         self._demand("keep", within, lambda v: v <= self.block_size, int)
         if self.device not in ("auto", "cpu", "cuda"):
             raise Refused(f"algo.device={self.device}: must be auto, cpu or cuda")
+        if not isinstance(self.compile, bool):
+            raise Refused(f"algo.compile={self.compile}: must be true or false")
 
     def _demand(self, name: str, what: str, holds: Callable[[Any], bool], *kinds: type) -> None:
         value = getattr(self, name)
@@ -130,6 +131,9 @@ class BackpropGPT(Algorithm):
     def prepare(self, spec: SequenceSpec) -> None:
         """Loads torch and its kernels by two steps on a made-up text of all 256 bytes."""
         super().prepare(spec)
+        # Threads that wait for one another spin, for long by default: where a core is shared that
+        # multiplied CPU seconds by eight. OpenMP reads this when torch is loaded, and never again.
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
         try:
             import torch
         except ImportError as error:
@@ -158,7 +162,7 @@ class BackpropGPT(Algorithm):
                 "bytes, which must have 2 more; take a shorter block or a longer text"
             )
         counts = np.bincount(text, minlength=VOCAB)
-        predictor = Lanes(self._new_model(np.count_nonzero(counts)), counts, self._keep)
+        predictor = Lanes(self._new_model(int(np.count_nonzero(counts))), counts, self._keep)
         yield from self._fit(predictor, text, self.max_iters)
         return predictor
 
@@ -174,9 +178,9 @@ class BackpropGPT(Algorithm):
 
         torch.manual_seed(self.spec.seed)
         size = (self.block_size, self.n_layer, self.n_head, self.n_embd, self.dropout)
-        model = GPT(int(vocab), *size).to(self._device)
+        model = GPT(vocab, *size).to(self._device)
         if self.compile:  # the part that does not depend on vocab, so that `prepare` compiles it
-            model.trunk = torch.compile(model.trunk)
+            model.trunk = torch.compile(model.trunk)  # type: ignore[method-assign]
         return model
 
     def _fit(self, predictor: Lanes, text: np.ndarray, iters: int) -> Iterator[Progress]:

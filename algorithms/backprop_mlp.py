@@ -7,6 +7,7 @@ random search: `tuning/backprop_classification.csv` holds it, `tests/benchmarks/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from algorithms.base import Algorithm, Progress, Query, Refused, Training
 from tasks.classification import Classification
 
-ACTIVATIONS = ("cube", "relu")
+Update = Callable[[np.ndarray], np.ndarray]
 
 
 def with_bias(x: np.ndarray) -> np.ndarray:
@@ -47,9 +48,9 @@ def backward(
     sign: np.ndarray,
     W: np.ndarray,
     V: np.ndarray,
-    cube: bool,
     gW: np.ndarray,
     gV: np.ndarray,
+    cube: bool,
 ) -> None:
     """Writes the gradients of `loss` with respect to W and V into gW and gV."""
     output, hidden, slope = forward(x, W, V, cube)
@@ -67,15 +68,15 @@ class Network:
     def __init__(self, W: np.ndarray, V: np.ndarray, cube: bool, classes: np.ndarray) -> None:
         self.W, self.V, self.cube, self.classes = W, V, cube, classes
 
-    def choose(self, x: np.ndarray) -> np.ndarray:
-        """Index into `classes` for every row of x [m, n + 1]."""
-        output = forward(x, self.W, self.V, self.cube)[0]
-        if output.shape[1] > 1:
-            return output.argmax(axis=1)
-        return (output[:, 0] > 0) & (len(self.classes) > 1)
+    def output(self, x: np.ndarray) -> np.ndarray:
+        return forward(x, self.W, self.V, self.cube)[0]
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        return self.classes[self.choose(with_bias(x)).astype(np.int64)]
+        output = self.output(with_bias(x))
+        if output.shape[1] > 1:
+            return self.classes[output.argmax(axis=1)]
+        # Of two classes the last is +1; where training showed one only, it is first and last.
+        return np.where(output[:, 0] > 0, self.classes[-1], self.classes[0])
 
 
 @dataclass
@@ -93,30 +94,39 @@ class BackpropMLP(Algorithm):
     """
 
     activation: str = "cube"
+    optimizer: str = "adam"
     hidden: int = 32
-    lr: float = 0.28
-    momentum: float = 0.5
-    batch: int = 128
+    lr: float = 0.05
+    momentum: float = 0.0
+    beta2: float = 0.95
+    batch: int = 256
     weight_decay: float = 0.03
-    init: float = 1.0
+    init: float = 0.1
     init_out: float = 1.0
     validation: float = 0.1
+    stop: float = 0.1
     epochs: int = 300
 
     def __post_init__(self) -> None:
-        if self.activation not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise Refused(f"algo.activation={self.activation}: unknown; known are {known}")
+        for name, known in (("activation", ("cube", "relu")), ("optimizer", ("adam", "sgd"))):
+            value = getattr(self, name)
+            if value not in known:
+                raise Refused(f"algo.{name}={value}: unknown; known are {', '.join(known)}")
         for name in ("hidden", "batch", "epochs"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise Refused(f"algo.{name}={value}: must be a whole number of at least 1")
-        for name in ("lr", "init", "init_out"):
+        for name in ("lr", "init", "init_out", "stop"):
             if not 0 < getattr(self, name) < np.inf:
                 raise Refused(f"algo.{name}={getattr(self, name)}: must be above 0")
-        for name in ("momentum", "validation", "weight_decay"):
+        for name in ("momentum", "beta2", "weight_decay", "validation"):
             if not 0 <= getattr(self, name) < 1:
                 raise Refused(f"algo.{name}={getattr(self, name)}: must be at least 0 and below 1")
+
+    def prepare(self, spec: Classification) -> None:
+        super().prepare(spec)
+        x = with_bias(np.ones((self.batch, spec.n)))
+        x @ x.T  # wakes the linear algebra library, whose first call is slow
 
     def train(self, data: dict[str, np.ndarray]) -> Training:
         spec: Classification = self.spec
@@ -127,31 +137,37 @@ class BackpropMLP(Algorithm):
             y = yield Query(x)
         classes, index = np.unique(y, return_inverse=True)
         outputs = len(classes) if len(classes) > 2 else 1
-        own = np.arange(outputs) if outputs > 1 else np.array([1])  # the class that is an output's +1
+        own = (
+            np.arange(outputs) if outputs > 1 else np.array([1])
+        )  # the class that is an output's +1
         sign = np.where(index[:, None] == own, np.float32(1), np.float32(-1))
 
         # All weights are one vector, and so are all gradients: an update is a few calls for both.
         weights = rng.standard_normal((spec.n + 1 + outputs) * self.hidden, dtype=np.float32)
-        gradient, velocity = np.empty_like(weights), np.zeros_like(weights)
         W, V = self._layers(weights)
         W *= self.init / np.sqrt(spec.n + 1)
         V *= self.init_out / np.sqrt(self.hidden)
         network = Network(W, V, self.activation == "cube", classes)
+        update = {"adam": self._adam, "sgd": self._sgd}[self.optimizer](weights)
 
         x = with_bias(x)
         held = int(len(x) * self.validation)
-        x_held, index_held = x[: held or None], index[: held or None]
+        x_held, sign_held = x[: held or None], sign[: held or None]
         x, sign = x[held:], sign[held:]
-        best, best_weights = -1, weights
+        least, best = np.inf, weights.copy()
         for epoch in range(1, self.epochs + 1):
-            self._epoch(x, sign, weights, gradient, velocity)
-            right = int(np.count_nonzero(network.choose(x_held) == index_held))
-            if right == len(index_held):
+            with np.errstate(all="ignore"):  # a run that diverges is caught by its loss
+                self._epoch(x, sign, weights, update)
+                left = loss(network.output(x_held), sign_held)
+            if left <= self.stop:
                 return network
-            if right > best:
-                best, best_weights = right, weights.copy()
-            yield Progress(epoch, self.epochs, 1 - right / len(index_held))
-        weights[:] = best_weights
+            if left < least:
+                least = left
+                best[:] = weights
+            if not np.isfinite(left):
+                break
+            yield Progress(epoch, self.epochs, left)
+        weights[:] = best
         return network
 
     def _layers(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -159,23 +175,53 @@ class BackpropMLP(Algorithm):
         split = (self.spec.n + 1) * self.hidden
         return flat[:split].reshape(-1, self.hidden), flat[split:].reshape(self.hidden, -1)
 
-    def _epoch(
-        self,
-        x: np.ndarray,
-        sign: np.ndarray,
-        weights: np.ndarray,
-        gradient: np.ndarray,
-        velocity: np.ndarray,
-    ) -> None:
-        """One pass over x [rows, n + 1] and sign [rows, c]; weights and velocity change in place."""
-        W, V = self._layers(weights)
-        gW, gV = self._layers(gradient)
+    def _epoch(self, x: np.ndarray, sign: np.ndarray, weights: np.ndarray, update: Update) -> None:
+        """One pass over x [rows, n + 1] and sign [rows, c]; changes the weights in place."""
         cube = self.activation == "cube"
-        keep, momentum = np.float32(1 - self.lr * self.weight_decay), np.float32(self.momentum)
-        lr = np.float32(self.lr)
+        gradient = np.empty_like(weights)
+        layers = *self._layers(weights), *self._layers(gradient)
+        shrink = np.float32(1 - self.lr * self.weight_decay)
         for i in range(0, len(x), self.batch):
-            backward(x[i : i + self.batch], sign[i : i + self.batch], W, V, cube, gW, gV)
-            velocity *= momentum
-            velocity += gradient
-            weights *= keep
-            weights -= lr * velocity
+            backward(x[i : i + self.batch], sign[i : i + self.batch], *layers, cube)
+            if self.weight_decay:
+                weights *= shrink
+            weights -= update(gradient)
+
+    def _sgd(self, weights: np.ndarray) -> Update:
+        """SGD with heavy-ball momentum: from a gradient to what is taken from the weights."""
+        lr, momentum = np.float32(self.lr), np.float32(self.momentum)
+        velocity = np.zeros_like(weights)
+
+        def update(gradient: np.ndarray) -> np.ndarray:
+            np.multiply(velocity, momentum, out=velocity)
+            np.add(velocity, gradient, out=velocity)
+            return lr * velocity
+
+        return update
+
+    def _adam(self, weights: np.ndarray) -> Update:
+        """Adam (Kingma and Ba 2015), beta1 being `momentum`; without momentum it is RMSprop."""
+        first, second = np.zeros_like(weights), np.zeros_like(weights)
+        new1, new2 = np.float32(1 - self.momentum), np.float32(1 - self.beta2)
+        step = 0
+
+        def update(gradient: np.ndarray) -> np.ndarray:
+            nonlocal first, second, step
+            step += 1
+            if self.momentum:
+                first += new1 * (gradient - first)
+            else:
+                first = gradient
+            square = gradient * gradient
+            square -= second
+            square *= new2
+            second += square
+            root = np.sqrt(second)
+            root += np.float32(1e-8)
+            np.divide(first, root, out=root)
+            # Both moments start at zero; this makes up for it, as a factor on the rate.
+            mended = np.sqrt(1 - self.beta2**step) / (1 - self.momentum**step)
+            root *= np.float32(self.lr * mended)
+            return root
+
+        return update

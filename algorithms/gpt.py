@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import gelu, linear, scaled_dot_product_attention
 
 STD = 0.02
 
@@ -39,7 +39,7 @@ class Attention(nn.Module):
             cache[1, :, :, start : start + T] = v
             k, v = cache[:, :, :, : start + T].unbind(0)
         p = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=T > 1)
+        y = scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=T > 1)
         return self.out(y.transpose(1, 2).reshape(B, T, C))
 
 
@@ -57,7 +57,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, cache: Tensor | None = None, start: int = 0) -> Tensor:
         x = x + self.drop(self.attention(self.norm1(x), cache, start))
-        return x + self.drop(self.down(F.gelu(self.up(self.norm2(x)))))
+        return x + self.drop(self.down(gelu(self.up(self.norm2(x)))))
 
 
 class GPT(nn.Module):
@@ -91,7 +91,7 @@ class GPT(nn.Module):
         else:
             for block, layer in zip(self.blocks, cache, strict=True):
                 x = block(x, layer, start)
-        return F.linear(self.norm(x[:, -1:] if last else x), self.symbols.weight)
+        return linear(self.norm(x[:, -1:] if last else x), self.symbols.weight)
 
     def trunk(self, x: Tensor) -> Tensor:
         """All blocks, without a cache. Its shapes do not depend on the vocabulary."""

@@ -8,6 +8,7 @@ different bytes stand before it), C = Σ_w c, and h' the context h without its o
 
 where D takes three values in each order, for c = 1, 2 and 3 or more (`discounts`). Below the empty
 context lies 1/256, so every byte keeps some mass. A context never seen leaves p(w | h') as it is.
+The text is counted as if zero bytes stood before it, in place of a start-of-text mark.
 
 An n-gram is one unsigned word, its context's latest byte on top and the symbol in the lowest byte:
 
@@ -98,14 +99,14 @@ def smooth(grams: np.ndarray, bounds: np.ndarray) -> Level:
 
 
 def pack(text: np.ndarray, order: int) -> np.ndarray:
-    """All n-grams of text (uint8 [N], 1 <= order <= N) as the words above [N - order + 1]."""
-    size = 4 if order <= 4 else 8  # half the width sorts in half the time
+    """The n-gram that ends at each byte of text (uint8 [N]), as a word [N]."""
+    size = 4 if order <= 4 else 8  # the narrower word sorts faster
     padded = np.concatenate([np.zeros(size - 1, np.uint8), text])
     # A little-endian word read at every byte is a context already turned round.
-    words = np.ndarray((len(text),), f"<u{size}", padded, strides=(1,))[order - 1 :]
+    words = np.ndarray((len(text),), f"<u{size}", padded, strides=(1,))
     keys = words << 8
     keys &= (256**order - 256) << 8 * (size - order)
-    keys |= text[order - 1 :]
+    keys |= text
     return keys
 
 
@@ -115,14 +116,13 @@ class Counted:
     Contexts of one byte become dense rows: float32 [257, 256], p(w | byte), and in row 256 p(w) for
     where nothing has come yet. Longer ones stay sparse: the nodes of all levels lie in one array
     sorted by (level, context), so that one search finds what all lanes need; the last node stands
-    for "never seen". The longest come first, so that a node's weight is a cumulative product.
+    for "never seen". The longest come first, so that the weights are cumulative products of γ.
     """
 
     def __init__(self, levels: list[Level]) -> None:
         self.rows = np.full((VOCAB + 1, VOCAB), 1 / VOCAB, np.float32)
-        for x in levels[:1]:
-            self.rows *= x.backoff
-            self.rows[:, x.symbols] += x.shares
+        self.rows *= levels[0].backoff
+        self.rows[:, levels[0].symbols] += levels[0].shares
         for x in levels[1:2]:
             byte = x.contexts >> 48
             self.rows[byte] *= x.backoff[:, None]
@@ -142,8 +142,8 @@ class Counted:
 
     def reset(self, lanes: int) -> None:
         self.seen = 0
-        self.last = np.full(lanes, VOCAB)
-        self.history = np.zeros(lanes, np.uint64)  # packed as in Level.contexts
+        self.last: np.ndarray = np.full(lanes, VOCAB)
+        self.history: np.ndarray = np.zeros(lanes, np.uint64)  # packed as in Level.contexts
         self.origin = VOCAB * np.arange(lanes)
 
     def predict(self) -> np.ndarray:
@@ -155,10 +155,12 @@ class Counted:
             node[self.contexts[node] != wanted] = len(self.contexts) - 1
             weight = np.ones((len(node) + 1, len(p)), np.float32)
             np.cumprod(self.backoff[node], axis=0, out=weight[1:])
-            p *= np.maximum(weight[-1:].T, np.float32(1e-30))  # no byte's mass may underflow
+            p *= np.maximum(weight[-1:].T, np.float32(1e-20))  # no byte's mass may underflow
             degree = self.degree[node].ravel()
             ends = np.cumsum(degree)
-            entry = np.arange(ends[-1]) + np.repeat(self.first[node].ravel() - ends + degree, degree)
+            entry = np.arange(ends[-1]) + np.repeat(
+                self.first[node].ravel() - ends + degree, degree
+            )
             cell = np.repeat(np.tile(self.origin, len(node)), degree) + self.symbols[entry]
             share = np.repeat(weight[:-1].ravel(), degree) * self.shares[entry]
             np.add.at(p.ravel(), cell, share)
@@ -172,11 +174,13 @@ class Counted:
 
 @dataclass
 class Ngram(Algorithm):
-    """Modified Kneser-Ney over bytes. On 100 MB of text allow XXX GB.
+    """Modified Kneser-Ney over bytes.
 
-    order: the longest n-gram counted, 1 ... 8: a context of order - 1 bytes and the symbol. A text
-    shorter than that is counted to its own length.
+    order: the longest n-gram counted, 1 ... 8: a context of order - 1 bytes and the symbol.
     last_bytes: count only so many bytes at the end of the text; 0 counts them all.
+
+    Training takes up to 10 bytes of memory per byte of text and 55 per distinct n-gram, all orders
+    together: a gigabyte or two for 100 MB of prose, but 25 GB for 100 MB of noise.
     """
 
     order: int = 7
@@ -186,20 +190,23 @@ class Ngram(Algorithm):
         if not 1 <= self.order <= LONGEST:
             raise Refused(f"algo.order={self.order}: an n-gram has 1 to {LONGEST} bytes")
         if self.last_bytes < 0:
-            raise Refused(f"algo.last_bytes={self.last_bytes}: give a number of bytes, or 0 for all")
+            raise Refused(
+                f"algo.last_bytes={self.last_bytes}: give a number of bytes, or 0 for all"
+            )
 
     def train(self, data: dict[str, np.ndarray]) -> Generator[Progress, Any, Counted]:
         text = data["text"][-self.last_bytes :]
-        order = min(self.order, len(text))
+        if not len(text):
+            raise Refused("the text to count is empty; give at least one byte")
         levels: list[Level] = []
-        keys = pack(text, order) if order else text
-        for k in range(order, 0, -1):
+        keys = pack(text, self.order)
+        for k in range(self.order, 0, -1):
             # Below the highest order the words are nearly sorted already, which timsort makes use of.
-            keys.sort(kind="quicksort" if k == order else "stable")
+            keys.sort(kind="quicksort" if k == self.order else "stable")
             bounds = runs(keys)
             keys = keys[bounds[:-1]]
             levels.insert(0, smooth(keys, bounds))
             oldest = 0xFF << 8 * (keys.itemsize + 1 - k)
             keys &= np.iinfo(keys.dtype).max & ~oldest
-            yield Progress(order - k + 1, order)
+            yield Progress(self.order - k + 1, self.order)
         return Counted(levels)

@@ -97,7 +97,11 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     top = parser()
     try:
-        options = top.parse_args(words)
+        options, rest = top.parse_known_args(words)
+        if rest and (options.command != "run" or any(word.startswith("-") for word in rest)):
+            top.error(f"unrecognized arguments: {' '.join(rest)}")
+        if rest:  # fields may stand before and after -m
+            options.words += rest
         if options.version:
             from harness.host import version
 

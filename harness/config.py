@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import typing
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from hydra import compose, initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -158,26 +160,37 @@ def _check(override: Override, groups: dict[str, registry.Choice]) -> None:
     if override.is_delete() or override.is_add():
         raise BadInputError(f"{line}: fields can be set, not added or deleted; say {key}=value")
     head, _, rest = key.partition(".")
+    schema: type = Schema
     if head in groups:
         known, inside = groups[head].fields, f"{head}={groups[head].name} has"
     elif head == "limits" and rest:
-        known, inside = vars(LimitsSchema()), "there are"
+        known, inside, schema = vars(LimitsSchema()), "there are", LimitsSchema
     else:
         top = [name for name in vars(Schema()) if name not in GROUPS]
-        if key not in top:
+        if key not in top or key == "limits":
             raise BadInputError(
                 f"there is no field {key}{did_you_mean(key, [*top, *GROUPS])}; there are: "
-                f"{', '.join(sorted(top))}, and task.*, algo.*, meter.*"
+                f"{', '.join(sorted(set(top) - {'limits'}))}, and limits.*, task.*, algo.*, meter.*"
             )
-        return
+        known, inside, rest = dict.fromkeys(top), "there are", key
     name = rest.partition(".")[0]
     if name not in known:
         nearest = did_you_mean(name, known)
         raise BadInputError(
             f"there is no field {key}{nearest}; {inside}: {', '.join(known) or 'no fields'}"
         )
-    if rest == name and known[name] is not None:
+    if head not in groups:
+        _check_schema(line, override.value(), typing.get_type_hints(schema)[name])
+    elif rest == name and known[name] is not None:
         _check_type(line, override.value(), known[name])
+
+
+def _check_schema(line: str, value: Any, hint: Any) -> None:
+    try:
+        msgspec.convert(value, hint)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        raise BadInputError(f"{line}: {text[0].lower()}{text[1:]}") from None
 
 
 def _check_type(line: str, value: Any, default: Any) -> None:

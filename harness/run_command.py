@@ -186,6 +186,8 @@ def dry_run(configs: list[Config]) -> int:
             row += ["?", "?", "no earlier run"]
         table.add_row(*row)
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 130
     console.print(table)
     more = f", and {unknown} of unknown length" if unknown else ""
     console.print(f"\n{len(configs)} runs, about {total_s:.0f} s{more}. Nothing was run.")

@@ -73,9 +73,9 @@ class Run:
         self.interrupted = False
         self.task: Task = build(config.task, "task")
         self.meter: Meter = build(config.meter, "meter")
-        self.threads = config.threads or host.available_cores()
-        if not 0 < self.threads <= 4096:
-            raise BadInputError(f"threads={self.threads}: must be at least 1")
+        self.threads = host.available_cores() if config.threads is None else config.threads
+        if not 1 <= self.threads <= 4096:
+            raise BadInputError(f"threads={self.threads}: must be 1 to 4096")
         if config.repeats is not None and not 1 <= config.repeats <= self.task.max_repeats():
             raise BadInputError(
                 f"repeats={config.repeats}: must be 1 to {self.task.max_repeats()} for this task"

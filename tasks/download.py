@@ -32,7 +32,7 @@ def fetch(
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = part.open("ab")
+        file = part.open("ab", buffering=0)
     except OSError as error:
         raise _unwritable(part, error) from error
     with file:
@@ -44,7 +44,7 @@ def fetch(
             _receive(url, part, file, progress or _Line(path.name), timeout)
         except _NoDownloadError as error:
             raise TaskError(
-                f"cannot download {url}: {error}. Run again to go on from there, or put the file "
+                f"cannot download {url}: {error}. Run again to resume, or put the file "
                 f"at {path} by hand (sha256 {sha256}); task.text=pydocs and task.text=grammar "
                 "need no download"
             ) from error
@@ -96,8 +96,8 @@ def _receive(url: str, part: Path, file: IO[bytes], progress: Progress, timeout:
 
 def _write(part: Path, file: IO[bytes], chunk: bytes) -> None:
     try:
-        file.write(chunk)
-        file.flush()
+        while chunk:  # unbuffered, so that nothing is left to fail when the file is closed
+            chunk = chunk[file.write(chunk) :]
     except OSError as error:  # a full disk is not the network's fault
         raise _unwritable(part, error) from error
 

@@ -79,6 +79,7 @@ class NanoGPT(Task):
         if self.text == "grammar":
             if self.sha256:
                 raise TaskError("task.sha256: a grammar's text is another one for every seed")
+            _whole("bytes", self._length, 1)
             self._check_length(self._length)
         self._grammar_sha256: str | None = None
 
@@ -152,7 +153,7 @@ class NanoGPT(Task):
         return Target("loss", "nats/byte", bar, "min", self.margin, chance, perfect=floor)
 
     def provenance(self) -> dict[str, Any]:
-        """For a grammar, whose texts differ, that of the first text drawn last."""
+        """For a grammar, whose draws differ, of the first text of the last window drawn."""
         if self.text == "grammar":
             return {
                 "name": "grammar",
@@ -209,9 +210,7 @@ class NanoGPT(Task):
         return Draw({"text": np.roll(rest, -(turn % len(rest)))}, {"segments": segments})
 
 
-def _topics(
-    sections: np.ndarray, n: int, tenth: int, least: int, where: int
-) -> tuple[int, int]:
+def _topics(sections: np.ndarray, n: int, tenth: int, least: int, where: int) -> tuple[int, int]:
     """A run of whole topics of about `tenth` bytes, from a random one on, as on a ring."""
     first = where % len(sections)
     ends = np.concatenate([sections[first + 1 :], [n], sections[1 : first + 1] + n])

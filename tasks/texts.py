@@ -5,7 +5,8 @@
     tinyshakespeare  1,115,394 bytes of Shakespeare's plays; downloaded once, its hash pinned
     a path           any file of text
 
-Fixed texts are the same for every draw; a grammar's text is another one for every seed.
+Fixed texts are the same for every draw; a grammar's text is another one for every seed. The help
+topics differ from one Python to the next, so pydocs is for a first run and never for a ranking.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import difflib
 import hashlib
 import os
 import platform
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,10 +63,13 @@ def check_name(text: str) -> None:
     """Raises TaskError unless `text` is a rung or a path to a file that is there."""
     if text in RUNGS:
         return
-    path = Path(text).expanduser()
-    if path.is_dir():
+    try:
+        mode = Path(text).expanduser().stat().st_mode
+    except (OSError, ValueError, RuntimeError):  # not there, a name too long, no such user
+        mode = 0
+    if stat.S_ISDIR(mode):
         raise TaskError(f"task.text={text}: is a folder; name one file of text in it")
-    if not path.is_file():
+    if not stat.S_ISREG(mode):
         close = difflib.get_close_matches(text, RUNGS, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise TaskError(

@@ -1,0 +1,250 @@
+"""Algorithms that break every rule there is, one each, for tests/test_faults.py."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from algorithms.base import Algorithm, Progress, Query, Training
+from algorithms.empty import Empty
+
+
+class Sequence:
+    """An honest predictor of uniform bytes, to be spoilt."""
+
+    def reset(self, lanes: int) -> None:
+        self.lanes = lanes
+
+    def observe(self, symbols: np.ndarray) -> None:
+        return
+
+    def predict(self) -> np.ndarray:
+        return np.full((self.lanes, 256), -np.log(256), np.float32)
+
+
+class Returns:
+    """A classifier that returns something of its own."""
+
+    def __init__(self, make: Any) -> None:
+        self.make = make
+
+    def predict(self, x: np.ndarray) -> Any:
+        return self.make(x)
+
+
+@dataclass
+class Faulty(Algorithm):
+    """Does one wrong thing in train, or returns a predictor that does."""
+
+    families: ClassVar[tuple[str, ...]] = ("classification", "sequence")
+
+    def fault(self) -> Any:
+        return None
+
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        yield Progress(0)
+        return self.fault()
+
+
+class Raises(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        raise RuntimeError("the loss went\nto infinity")
+
+
+class Exits(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        print("last words", file=sys.stderr, flush=True)
+        os._exit(3)
+
+
+class Segfaults(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class Hangs(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        time.sleep(600)
+
+
+class HangsInPrepare(Faulty):
+    families = ("classification",)
+
+    def prepare(self, spec: Any) -> None:
+        time.sleep(600)
+
+
+class Works(Faulty):
+    """Burns time in every phase, for Ctrl-C."""
+
+    families = ("classification",)
+
+    def prepare(self, spec: Any) -> None:
+        time.sleep(1.5)
+
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        for step in range(15):
+            time.sleep(0.1)
+            yield Progress(step, 15, 0.5)
+        return Returns(lambda x: (time.sleep(1.5), np.ones(len(x), int))[1])
+
+
+class Grows(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        held = []
+        while True:
+            held.append(np.ones(1 << 22))
+            time.sleep(0.02)
+
+
+class Allocates(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        raise MemoryError("cannot allocate 3 TB")
+
+
+class WrongShape(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        return Returns(lambda x: np.ones(7, int))
+
+
+class ReturnsNan(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        return Returns(lambda x: np.full(len(x), np.nan))
+
+
+class ReturnsText(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        return Returns(lambda x: "yes")
+
+
+class ReturnsNothing(Faulty):
+    families = ("classification",)
+
+
+class YieldsRubbish(Faulty):
+    families = ("classification",)
+
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        yield "half way"  # type: ignore[misc]
+
+
+class AsksTooMuch(Faulty):
+    families = ("classification",)
+
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        yield Query(np.ones((10**5, 20), np.int8))
+
+
+class SpeaksRubbish(Faulty):
+    """Finds the wire and writes to it."""
+
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        for fd in range(3, 32):
+            with contextlib.suppress(OSError):
+                os.write(fd, b"\x00\x00\x00\x03\xc1\xc1\xc1")
+        time.sleep(600)
+
+
+class Detaches(Faulty):
+    """Leaves a process behind that has left the worker's group."""
+
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                with contextlib.suppress(OSError):
+                    os.closerange(3, 64)
+                end = time.process_time() + 0.6
+                while time.process_time() < end:
+                    pass
+                time.sleep(600)
+            os._exit(0)
+        time.sleep(1.0)
+        return Returns(lambda x: np.ones(len(x), int))
+
+
+class Nan(Faulty):
+    families = ("sequence",)
+
+    def fault(self) -> Any:
+        class Bad(Sequence):
+            def predict(self) -> np.ndarray:
+                return np.full((self.lanes, 256), np.nan, np.float32)
+
+        return Bad()
+
+
+class TooLikely(Faulty):
+    families = ("sequence",)
+
+    def fault(self) -> Any:
+        class Bad(Sequence):
+            def predict(self) -> np.ndarray:
+                return super().predict() + 1
+
+        return Bad()
+
+
+class WrongLanes(Faulty):
+    families = ("sequence",)
+
+    def fault(self) -> Any:
+        class Bad(Sequence):
+            def predict(self) -> np.ndarray:
+                return super().predict()[:, :255]
+
+        return Bad()
+
+
+class Shares(Faulty):
+    """Learns from one segment for the others, which is forbidden."""
+
+    families = ("sequence",)
+
+    def fault(self) -> Any:
+        class Bad(Sequence):
+            counts = np.ones(256)
+
+            def observe(self, symbols: np.ndarray) -> None:
+                np.add.at(self.counts, symbols, 1)
+
+            def predict(self) -> np.ndarray:
+                logp = np.log(self.counts / self.counts.sum()).astype(np.float32)
+                return np.tile(logp, (self.lanes, 1))
+
+        return Bad()
+
+
+class Fine(Empty):
+    """Not faulty at all."""
+
+    families = ("classification", "sequence")
