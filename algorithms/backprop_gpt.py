@@ -40,7 +40,7 @@ class Lanes:
     def __init__(self, model: GPT, counts: np.ndarray, keep: int) -> None:
         self.model, self.keep = model, keep
         self.seen = np.flatnonzero(counts)
-        self.ids = np.full(VOCAB, np.searchsorted(self.seen, counts.argmax()))
+        self.ids = np.full(VOCAB, np.searchsorted(self.seen, counts.argmax()), np.uint8)
         self.ids[self.seen] = np.arange(len(self.seen))
         self.rest = math.log1p(-(VOCAB - len(self.seen)) * FLOOR)  # what unseen bytes leave
         self.first = self._spread(np.log(counts[None, self.seen] / counts.sum()))
@@ -131,8 +131,8 @@ class BackpropGPT(Algorithm):
     def prepare(self, spec: SequenceSpec) -> None:
         """Loads torch and its kernels by two steps on a made-up text of all 256 bytes."""
         super().prepare(spec)
-        # Threads that wait for one another spin, for long by default: where a core is shared that
-        # multiplied CPU seconds by eight. OpenMP reads this when torch is loaded, and never again.
+        # Threads that wait for one another spin, by default for long: on a machine with other work
+        # that cost six times the CPU seconds. OpenMP reads this as torch is loaded, never again.
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
         try:
             import torch
@@ -206,7 +206,7 @@ class BackpropGPT(Algorithm):
         for step in range(iters):
             for group in optimizer.param_groups:
                 group["lr"] = self._rate(step)
-            block = symbols[starts[step] + within]  # [batch, block_size + 1]
+            block = symbols[starts[step] + within].long()  # [batch, block_size + 1]
             logits = model(block[:, :-1])
             loss = cross_entropy(logits.flatten(0, 1), block[:, 1:].flatten())
             loss.backward()

@@ -137,9 +137,7 @@ class BackpropMLP(Algorithm):
             y = yield Query(x)
         classes, index = np.unique(y, return_inverse=True)
         outputs = len(classes) if len(classes) > 2 else 1
-        own = (
-            np.arange(outputs) if outputs > 1 else np.array([1])
-        )  # the class that is an output's +1
+        own = np.arange(outputs) if outputs > 1 else 1  # the class for which an output is +1
         sign = np.where(index[:, None] == own, np.float32(1), np.float32(-1))
 
         # All weights are one vector, and so are all gradients: an update is a few calls for both.
@@ -206,7 +204,7 @@ class BackpropMLP(Algorithm):
         step = 0
 
         def update(gradient: np.ndarray) -> np.ndarray:
-            nonlocal first, second, step
+            nonlocal first, step
             step += 1
             if self.momentum:
                 first += new1 * (gradient - first)
@@ -215,7 +213,7 @@ class BackpropMLP(Algorithm):
             square = gradient * gradient
             square -= second
             square *= new2
-            second += square
+            np.add(second, square, out=second)
             root = np.sqrt(second)
             root += np.float32(1e-8)
             np.divide(first, root, out=root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         score = rec.ScoreResult(
             **{name: getattr(target, name) for name in SCORE_FROM_TARGET},
             value=outcome.score.value,
-            se=outcome.score.se,
+            se=outcome.score.se if math.isfinite(outcome.score.se) else None,
             target=target.value,
             target_met=target.met(outcome.score.value),
             skill=skill,

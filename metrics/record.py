@@ -76,7 +76,8 @@ class Headline(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class ScoreResult(msgspec.Struct, kw_only=True, frozen=True):
-    """The score against its target. se: standard error. skill: 0 at chance, 1 at perfect.
+    """The score against its target. se: standard error, None where one
+    unit is all there was. skill: 0 at chance, 1 at perfect.
 
     per_draw: score of every draw of the window, empty where there were more than 64. draws_met: how
     many draws met the target by themselves.
@@ -85,7 +86,7 @@ class ScoreResult(msgspec.Struct, kw_only=True, frozen=True):
     name: str
     unit: str
     value: float
-    se: float
+    se: float | None
     target: float | None
     target_met: bool | None
     direction: str

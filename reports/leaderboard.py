@@ -92,7 +92,7 @@ class Score(msgspec.Struct):
     name: str
     unit: str
     value: float
-    se: float
+    se: float | None
     target: float | None
     direction: str
     skill: float
@@ -210,12 +210,13 @@ def _row(group: list[Line]) -> dict[str, Any]:
     if not done:
         return row
     last = scores[-1]
+    errors = [s.se for s in scores if s.se is not None]
     score = statistics.median(s.value for s in scores)
     row |= {
         "score": score,
         "score_name": last.name,
         "score_unit": last.unit,
-        "score_se": statistics.median(s.se for s in scores),
+        "score_se": statistics.median(errors) if errors else None,
         "target": last.target,
         "target_met": _met(score, last),
         "skill": statistics.median(s.skill for s in scores),

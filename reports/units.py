@@ -22,7 +22,7 @@ def interval(value: Interval, unit: str) -> str:
     return f"{scaled(value.value, unit)} ({scaled(value.low, unit)} … {scaled(value.high, unit)})"
 
 
-def score(value: float, se: float, unit: str) -> str:
+def score(value: float, se: float | None, unit: str) -> str:
     """A score with its standard error; a pure number carries no unit."""
-    error = f" ± {se:.2g}" if se < float("inf") else " ± ?"
+    error = " ± ?" if se is None else f" ± {se:.2g}"
     return f"{value:.4f}{error}" + (f" {unit}" if unit != "1" else "")

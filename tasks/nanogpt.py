@@ -82,6 +82,8 @@ class NanoGPT(Task):
             _whole("bytes", self._length, 1)
             self._check_length(self._length)
         self._grammar_sha256: str | None = None
+        self._first: Draw | None = None
+        self._first_score: sequence.SequenceScore | None = None
 
     @property
     def variant(self) -> str:
@@ -122,18 +124,33 @@ class NanoGPT(Task):
                 f"{repeats} draws in a window: task.text={self.text} task.split={self.split} "
                 f"allows {self.max_repeats()}"
             )
-        if self.text != "grammar":
-            return [self._draw(self._fixed, entropy, r) for r in range(repeats)]
-        made = []
+        drawn = []
         for r in range(repeats):
-            text = texts.load("grammar", length=self._length, entropy=[*entropy, 2, r])
-            if r == 0:
-                self._grammar_sha256 = text.sha256
-            made.append(self._draw(text, entropy, r))
-        return made
+            if self.text == "grammar":
+                text = texts.load("grammar", length=self._length, entropy=[*entropy, 2, r])
+                if r == 0:
+                    self._grammar_sha256 = text.sha256
+            else:
+                text = self._fixed
+            drawn.append(self._draw(text, entropy, r))
+        self._first, self._first_score = drawn[0], None
+        return drawn
 
     def examine(self, draw: Draw, predictor: sequence.Predictor) -> Score:
-        return sequence.examine(draw.key["segments"], predictor, self.lanes)
+        score = sequence.examine(draw.key["segments"], predictor, self.lanes)
+        if draw is self._first:
+            self._first_score = score
+        return score
+
+    def audit(self, draw: Draw, predictor: sequence.Predictor) -> dict[str, Any]:
+        """How far the predictor that was last examined on the first draw departs from its answers.
+
+        To be called when all draws of a window have been examined: their held-out text is shared.
+        """
+        if draw is not self._first or self._first_score is None:
+            raise TaskError("only the first draw of a window can be audited, after its exam")
+        delta = sequence.audit(draw.key["segments"], predictor, self._first_score)
+        return {"mean_abs_delta_nats_per_byte": delta}
 
     def combine(self, scores: Sequence[Score]) -> Score:
         """The mean; over one held-out part, more draws do not make the error any smaller."""

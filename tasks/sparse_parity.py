@@ -66,10 +66,12 @@ class SparseParity(Task):
         for name, ok, want in (
             ("noise", lambda v: 0 <= v < 0.5, "must be at least 0 and below 0.5"),
             ("margin", lambda v: 0 <= v < 1, "must be at least 0 and below 1"),
-            ("bar", lambda v: v is None or 0 < v <= 1, "must be above 0 and at most 1, or null"),
+            ("bar", lambda v: 0 < v <= 1, "must be above 0 and at most 1, or null for none"),
         ):
             value = getattr(self, name)
-            if isinstance(value, str | bool) or not ok(value):
+            if name == "bar" and value is None:
+                continue
+            if not isinstance(value, int | float) or isinstance(value, bool) or not ok(value):
                 raise TaskError(f"task.{name}={value}: {want}")
         self._asks = access == "queries"
         cells = self.held_out + (0 if self._asks else self.rows)

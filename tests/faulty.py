@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -186,9 +187,11 @@ class Detaches(Faulty):
                 end = time.process_time() + 0.6
                 while time.process_time() < end:
                     pass
+                Path("burnt").touch()
                 time.sleep(600)
             os._exit(0)
-        time.sleep(1.0)
+        while not Path("burnt").exists():
+            time.sleep(0.05)
         return Returns(lambda x: np.ones(len(x), int))
 
 

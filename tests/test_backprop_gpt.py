@@ -64,7 +64,7 @@ def run(predictor: Lanes, segments: np.ndarray) -> np.ndarray:
 def full_pass(predictor: Lanes, segments: np.ndarray) -> np.ndarray:
     """The same by one forward pass without a cache, for the symbols seen: [lanes, steps, symbols]."""
     with torch.no_grad():
-        logits = predictor.model(torch.from_numpy(predictor.ids[segments]))
+        logits = predictor.model(torch.from_numpy(predictor.ids[segments]).long())
     return logits.log_softmax(-1).numpy() + predictor.rest
 
 
@@ -91,7 +91,7 @@ def test_a_full_block_leaves_the_cache_of_a_fresh_encode_of_what_is_kept(keep: i
         np.testing.assert_allclose(got[:, t], expected[:, -1], atol=1e-5)
     fresh = predictor.model.new_cache(4)
     with torch.no_grad():
-        predictor.model(torch.from_numpy(predictor.ids[segments[:, start:end]]), fresh)
+        predictor.model(torch.from_numpy(predictor.ids[segments[:, start:end]]).long(), fresh)
     filled = end - start
     torch.testing.assert_close(
         predictor.cache[:, :, :, :, :filled], fresh[:, :, :, :, :filled], atol=1e-5, rtol=0

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conftest import TESTS, Bench, command
 from metrics.record import Record
 from metrics.store import Store
+from tests.conftest import TESTS, Bench, command
 
 FAULTY = f"algo={TESTS / 'faulty.py'}"
 PARITY = ("task=sparse_parity", "repeats=1")

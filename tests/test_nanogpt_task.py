@@ -262,3 +262,27 @@ class Constant:
 
     def observe(self, symbols: np.ndarray) -> None:
         pass
+
+
+class Recalling(Constant):
+    """Cheats: learns its frequencies from whatever it is examined on."""
+
+    def observe(self, symbols: np.ndarray) -> None:
+        self.seen = getattr(self, "seen", np.ones(256)) + np.bincount(symbols, minlength=256)
+        Constant.__init__(self, self.seen)
+
+
+def test_audit_of_a_window() -> None:
+    task = NanoGPT()
+    first, second = task.draws([1], 2)
+    with pytest.raises(TaskError, match="after its exam"):
+        task.audit(first, Constant(np.ones(256)))
+    for predictor, low, high in (
+        (Constant(np.ones(256)), 0, 1e-6),
+        (Recalling(np.ones(256)), 0.2, 9),
+    ):
+        task.examine(first, predictor)
+        task.examine(second, predictor)
+        assert low <= task.audit(first, predictor)["mean_abs_delta_nats_per_byte"] <= high
+    with pytest.raises(TaskError, match="only the first draw"):
+        task.audit(second, predictor)

@@ -80,20 +80,19 @@ def test_asks_for_one_flip_of_each_input_and_the_check(check: int) -> None:
 @pytest.mark.parametrize("access", ["samples", "queries"])
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 @pytest.mark.parametrize("rows", [1, 2, 7, 15, 19, 20, 21, 30])
-def test_too_few_rows_are_explained_as_well_as_can_be(
-    rows: int, noise: float, access: str
-) -> None:
+def test_too_few_rows_are_explained_as_well_as_can_be(rows: int, noise: float, access: str) -> None:
     task = SparseParity(rows=rows, noise=noise, access=access)
     for draw in task.draws([9], 5):
         predictor, asked = learn(task, draw, tries=50)
-        assert asked == (rows if access == "queries" and rows <= 30 else asked) <= rows
+        assert asked <= (rows if access == "queries" else 0)
         if access == "samples" and not noise:
             assert (predictor.predict(draw.train["x"]) == draw.train["y"]).all()
-            assert len(predictor.columns) <= max(3, 20 - rows + 10)
+            if rows >= 15:  # the secret is among the solutions looked at
+                assert len(predictor.columns) <= 3
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.integers(1, 12), st.integers(1, 16), st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 14), st.integers(0, 2**32))
 def test_solve_against_all_masks(n: int, m: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     x = 1 - 2 * rng.integers(2, size=(m, n), dtype=np.int8)

@@ -44,7 +44,7 @@ def random_block_loss(predictor: Lanes, text: np.ndarray, batch_size: int, seed:
     """nanoGPT's estimate: cross-entropy over random blocks of uint8 text, with its standard error."""
     model = predictor.model
     device = model.symbols.weight.device
-    symbols = torch.from_numpy(predictor.ids[text]).to(device)
+    symbols = torch.from_numpy(predictor.ids[text]).long().to(device)
     within = torch.arange(model.block_size + 1)
     rng = torch.Generator().manual_seed(seed)
     losses = []

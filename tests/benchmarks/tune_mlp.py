@@ -1,6 +1,6 @@
 """Random search for the hyperparameters of `algorithms/backprop_mlp.py` on sparse parity.
 
-    python tests/benchmarks/tune_mlp.py --trials 1500 --out algorithms/tuning/backprop_classification.csv
+    python tests/benchmarks/tune_mlp.py --out algorithms/tuning/backprop_classification.csv
 
 Successive halving: every trial sits `--screen` draws, the best 80 the `--draws` draws of the second
 stage, the best twelve the `--final` draws of the third. Each stage has draws of its own and each
@@ -68,7 +68,7 @@ def sample(rng: random.Random, activation: str) -> dict[str, Any]:
         "init": rng.choice([0.1, 0.3, 0.5, 1.0, 1.7]),
         "init_out": rng.choice([0.1, 0.3, 1.0, 2.0]),
         "validation": rng.choice([0.05, 0.1, 0.2]),
-        "stop": rng.choice([0.5, 0.3, 0.1, 0.05]),
+        "stop": rng.choice([0.3, 0.1, 0.05, 0.02, 0.01]),
     }
 
 
@@ -93,7 +93,7 @@ def sit(setting: dict[str, Any], task: SparseParity, draws: list[Draw], stage: s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--trials", type=int, default=1500, help="random settings")
+    parser.add_argument("--trials", type=int, default=1000, help="random settings")
     parser.add_argument("--screen", type=int, default=8, help="draws of the first stage")
     parser.add_argument("--draws", type=int, default=30, help="draws of the second stage")
     parser.add_argument("--final", type=int, default=200, help="draws of the third stage")
