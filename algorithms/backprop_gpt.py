@@ -100,7 +100,7 @@ class BackpropGPT(Algorithm):
     weight_decay: float = 0.1
     grad_clip: float = 1.0
     keep: int = 0
-    threads: int = 0
+    threads: int = 1
     device: str = "auto"
     compile: bool = False
 

@@ -137,7 +137,7 @@ class Run:
             if more is not None:
                 return more
             outcome.score, outcome.per_draw = self._examine(sitting, draws)
-            outcome.audit = self._audit(sitting, draws)
+            outcome.audit = self.task.audit(draws[0], REMOTE[self.task.family](sitting, 0))
         return None
 
     def _more_repeats(self, sitting: Sitting, draws: list[Draw]) -> int | None:
@@ -152,13 +152,9 @@ class Run:
     def _examine(self, sitting: Sitting, draws: list[Draw]) -> tuple[Score, list[float]]:
         remote = REMOTE[self.task.family]
         with sitting.inference(len(draws)):
-            scores = [self.task.examine(d, remote(sitting, i)) for i, d in enumerate(draws)]
+            predictors = [remote(sitting, index) for index in range(len(draws))]
+            scores = self.task.examine_all(draws, predictors)
         return self.task.combine(scores), [score.value for score in scores]
-
-    def _audit(self, sitting: Sitting, draws: list[Draw]) -> dict[str, Any]:
-        """Checks, outside the metered windows, what a task can check of its predictor."""
-        audit = getattr(self.task, "audit", None)
-        return {} if audit is None else audit(draws[0], REMOTE[self.task.family](sitting, 0))
 
     def _empty(self, draws: list[Draw]) -> rec.EmptyInfo:
         """What the path itself costs: the same draws, handed to an algorithm that learns nothing."""

@@ -56,30 +56,30 @@ COLUMNS = {
 }
 
 
-class Draw(msgspec.Struct):
+class Draw(msgspec.Struct, gc=False):
     replay_of: str | None = None
 
 
-class Task(msgspec.Struct):
+class Task(msgspec.Struct, gc=False):
     name: str
     variant: str
     access: str
 
 
-class Algorithm(msgspec.Struct):
+class Algorithm(msgspec.Struct, gc=False):
     name: str
     config_sha256: str
     config: msgspec.Raw
     adapts: bool | None
 
 
-class Value(msgspec.Struct):
+class Value(msgspec.Struct, gc=False):
     value: float
     low: float
     high: float
 
 
-class Headline(msgspec.Struct):
+class Headline(msgspec.Struct, gc=False):
     source: str
     energy_j: Value
     cold_j: Value
@@ -88,7 +88,7 @@ class Headline(msgspec.Struct):
     cpu_s: float
 
 
-class Score(msgspec.Struct):
+class Score(msgspec.Struct, gc=False):
     name: str
     unit: str
     value: float
@@ -98,19 +98,11 @@ class Score(msgspec.Struct):
     skill: float
 
 
-class Meter(msgspec.Struct):
-    name: str
-
-
-class Settings(msgspec.Struct):
-    meter: Meter
-
-
-class Host(msgspec.Struct):
+class Host(msgspec.Struct, gc=False):
     device_class: str
 
 
-class Line(msgspec.Struct):
+class Line(msgspec.Struct, gc=False):
     """The fields of a Record that a board needs; the others are not even decoded."""
 
     schema_version: int
@@ -120,13 +112,9 @@ class Line(msgspec.Struct):
     process: str
     draw: Draw
     host: Host
-    energy: list[Source]
+    energy: msgspec.Raw
     headline: Headline | None
     score: Score | None
-
-
-class Source(msgspec.Struct):
-    source: str
 
 
 def leaderboard(folder: Path, csv_path: str | None, columns: bool) -> int:
@@ -177,12 +165,18 @@ def board_rows(lines: list[Line]) -> list[dict[str, Any]]:
 
 
 def _identity(line: Line) -> tuple[str, ...]:
-    source = line.headline.source if line.headline else line.energy[0].source if line.energy else ""
+    source = line.headline.source if line.headline else _first_source(line)
     task, algorithm = line.task, line.algorithm
     return (
         *(task.name, task.variant, task.access, source, line.host.device_class),
         *(algorithm.name, algorithm.config_sha256, line.process),
     )
+
+
+def _first_source(line: Line) -> str:
+    """The source of a run that has no headline: that of its first energy row."""
+    rows = msgspec.json.decode(line.energy)
+    return str(rows[0]["source"]) if rows else ""
 
 
 def _row(group: list[Line]) -> dict[str, Any]:

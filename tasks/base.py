@@ -100,6 +100,10 @@ class Task(ABC):
     def examine(self, draw: Draw, predictor: Any) -> Score:
         """Streams the held-out inputs to the predictor and scores what comes back."""
 
+    def examine_all(self, draws: Sequence[Draw], predictors: Sequence[Any]) -> list[Score]:
+        """A score for every draw of a window. One after the other, unless draws share answers."""
+        return [self.examine(d, p) for d, p in zip(draws, predictors, strict=True)]
+
     @abstractmethod
     def target(self, draws: Sequence[Draw]) -> Target:
         """The bar, and the chance level on these very draws."""
@@ -111,6 +115,10 @@ class Task(ABC):
     def answer(self, draw: Draw, x: np.ndarray, asked: int) -> np.ndarray:
         """Labels for a membership query; `asked` is the number of inputs asked about before."""
         raise TaskError(f"{self.name} answers no queries with task.access={self.access}")
+
+    def audit(self, draw: Draw, predictor: Any) -> dict[str, float]:
+        """Checks of the examined predictor of the first draw, unmetered; PredictionError if it fails."""
+        return {}
 
     def combine(self, scores: Sequence[Score]) -> Score:
         """One score for a window of independent draws: the mean, and its standard error."""

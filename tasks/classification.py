@@ -37,7 +37,7 @@ class Predictor(Protocol):
 
 
 def examine(x: np.ndarray, y: np.ndarray, predictor: Predictor) -> Score:
-    """Accuracy on held-out rows x [m, n] with labels y [m], with its binomial standard error (of Laplace's estimate)."""
+    """Accuracy on held-out rows x [m, n] with labels y [m], with its binomial standard error."""
     answers = np.asarray(predictor.predict(x))
     if answers.shape != y.shape:
         raise PredictionError(

@@ -8,6 +8,7 @@ change whatever it likes; from one lane to another nothing may pass, which `audi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -90,19 +91,31 @@ def stream(segments: np.ndarray, predictor: Predictor, steps: int) -> tuple[np.n
     Returns nats [lanes, steps], each symbol's cost with its probability floored at 2**-16, and
     hits [lanes, steps], whether the likeliest symbol was the one that came.
     """
-    lanes = len(segments)
-    nats = np.empty((lanes, steps), np.float32)
-    hits = np.empty((lanes, steps), bool)
-    rows = np.arange(lanes)
-    predictor.reset(lanes)
+    return stream_together([segments], [predictor], steps)[0]
+
+
+def stream_together(
+    segments: Sequence[np.ndarray], predictors: Sequence[Predictor], steps: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`stream` for several predictors in step: a byte is shown only when all have predicted it.
+
+    The draws of one window share held-out text, and their predictors share a process; one after the
+    other, the later ones could have been told what the first was shown.
+    """
+    nats = [np.empty((len(s), steps), np.float32) for s in segments]
+    hits = [np.empty((len(s), steps), bool) for s in segments]
+    for lanes, predictor in zip(segments, predictors, strict=True):
+        predictor.reset(len(lanes))
     for t in range(steps):
-        logp = check_log_probabilities(np.asarray(predictor.predict()), lanes)
-        came = segments[:, t]
-        nats[:, t] = -np.maximum(logp[rows, came], np.log(FLOOR))
-        hits[:, t] = logp.argmax(axis=1) == came
+        for lanes, predictor, cost, hit in zip(segments, predictors, nats, hits, strict=True):
+            logp = check_log_probabilities(np.asarray(predictor.predict()), len(lanes))
+            came = lanes[:, t]
+            cost[:, t] = -np.maximum(logp[np.arange(len(lanes)), came], np.log(FLOOR))
+            hit[:, t] = logp.argmax(axis=1) == came
         if t + 1 < steps:
-            predictor.observe(came)
-    return nats, hits
+            for lanes, predictor in zip(segments, predictors, strict=True):
+                predictor.observe(lanes[:, t])
+    return list(zip(nats, hits, strict=True))
 
 
 def examine(segments: np.ndarray, predictor: Predictor, lanes: int) -> SequenceScore:
@@ -110,12 +123,29 @@ def examine(segments: np.ndarray, predictor: Predictor, lanes: int) -> SequenceS
 
     The standard error is that of the mean over segments, which are the independent units.
     """
-    length = segments.shape[1]
+    return examine_together([segments], [predictor], lanes)[0]
+
+
+def examine_together(
+    segments: Sequence[np.ndarray], predictors: Sequence[Predictor], lanes: int
+) -> list[SequenceScore]:
+    """`examine` for the predictors of several draws, in step (see `stream_together`)."""
+    count, length = segments[0].shape
     parts = [
-        stream(segments[i : i + lanes], predictor, length) for i in range(0, len(segments), lanes)
+        stream_together([s[i : i + lanes] for s in segments], predictors, length)
+        for i in range(0, count, lanes)
     ]
-    nats = np.concatenate([n for n, _ in parts])
-    hits = np.concatenate([h for _, h in parts])
+    return [
+        _score(
+            np.concatenate([part[d][0] for part in parts]),
+            np.concatenate([part[d][1] for part in parts]),
+            min(AUDIT_LANES, lanes),
+        )
+        for d in range(len(segments))
+    ]
+
+
+def _score(nats: np.ndarray, hits: np.ndarray, kept: int) -> SequenceScore:
     per_segment = nats.mean(axis=1, dtype=np.float64)
     se = float(per_segment.std(ddof=1) / np.sqrt(len(nats))) if len(nats) > 1 else float("inf")
     return SequenceScore(
@@ -123,7 +153,7 @@ def examine(segments: np.ndarray, predictor: Predictor, lanes: int) -> SequenceS
         se=se,
         predictions=nats.size,
         secondary={"greedy_accuracy": float(hits.mean())},
-        nats=nats[: min(AUDIT_LANES, lanes)].copy(),
+        nats=nats[:kept].copy(),
     )
 
 

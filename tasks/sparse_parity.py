@@ -163,17 +163,13 @@ class SparseParity(Task):
         self, x: np.ndarray, secret: np.ndarray, shift: np.ndarray | None = None
     ) -> np.ndarray:
         """int64 [m]: the rule applied to columns `secret` of x [m, n], moved by `shift` places."""
-        columns = [x[:, i] for i in secret]
-        if self.rule == "sum":
-            y = np.sum(columns, axis=0, dtype=np.int64)
-        else:
-            fold = np.multiply if self.rule == "parity" else np.minimum
-            y = fold.reduce(columns, axis=0).astype(np.int64)
+        fold = {"parity": np.multiply, "sum": np.add, "and": np.minimum}[self.rule]
+        wide = np.int64 if self.rule == "sum" else np.int8  # a sum of 128 bits leaves int8
+        y = fold.reduce([x[:, i] for i in secret], axis=0, dtype=wide).astype(np.int64)
         if shift is None or not self.noise:
             return y
         values = self.values
-        places: np.ndarray = (np.searchsorted(values, y) + shift) % len(values)
-        return values[places]
+        return values[(np.searchsorted(values, y) + shift) % len(values)]
 
     def answer(self, draw: Draw, x: np.ndarray, asked: int) -> np.ndarray:
         """Labels int64 [m] of x int8 [m, n]. Noise depends on the draw and on `asked`."""

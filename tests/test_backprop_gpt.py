@@ -183,6 +183,28 @@ def test_published_number_of_parameters() -> None:
     assert sum(p.numel() for p in model.parameters()) == 795_904 + 64 * 128
 
 
+def test_blocks_are_those_of_torch_itself() -> None:
+    """nn.TransformerEncoderLayer with the same weights is an independent reference."""
+    from algorithms.gpt import GPT, Block
+
+    torch.manual_seed(0)
+    model = GPT(vocab=9, block_size=8, n_layer=2, n_head=2, n_embd=16, dropout=0.0)
+    idx = torch.randint(9, (3, 8))
+    x = model.symbols(idx) + model.positions(torch.arange(8))
+    for block in model.blocks:
+        assert isinstance(block, Block)
+        layer = torch.nn.TransformerEncoderLayer(
+            16, 2, 64, 0.0, "gelu", batch_first=True, norm_first=True, bias=False
+        )
+        qkv, out = block.attention.qkv, block.attention.out
+        linear = [qkv.weight, out.weight, block.up.weight, block.down.weight]
+        weights = [*linear, block.norm1.weight, block.norm2.weight]
+        layer.load_state_dict(dict(zip(layer.state_dict(), weights, strict=True)))
+        x = layer(x, torch.nn.Transformer.generate_square_subsequent_mask(8), is_causal=True)
+    expected = model.norm(x) @ model.symbols.weight.T
+    torch.testing.assert_close(model(idx), expected, atol=1e-6, rtol=1e-4)
+
+
 def test_learning_rate() -> None:
     recipe = BackpropGPT()
     assert recipe._rate(0) == pytest.approx(1e-3 / 101)

@@ -37,7 +37,7 @@ def test_labels_are_the_rule_of_the_secret_bits(
     secret = draw.key["secret"].tolist()
     assert len(set(secret)) == k and min(secret) >= 0 and max(secret) < n
     for x, y in ((draw.train["x"], draw.train["y"]), (draw.key["x"], draw.key["y"])):
-        assert (x.dtype, y.dtype) == (np.int8, np.int64) and set(np.unique(x)) <= {-1, 1}
+        assert x.dtype == np.int8 and y.dtype == np.int64 and set(np.unique(x)) <= {-1, 1}
         assert y.tolist() == [direct(rule, [int(row[i]) for i in secret]) for row in x]
     assert set(draw.train) == {"x", "y"}
     assert draw.train["x"].shape == (30, n) and draw.key["x"].shape == (20, n)

@@ -127,7 +127,7 @@ def test_predictions_are_fresh_int64_labels() -> None:
     kept = x.copy()
     for mask in (0, 1, 0b1011):
         y = Parity(mask).predict(x)
-        assert (y.dtype, y.shape) == (np.int64, (1000,)) and set(np.unique(y)) <= {-1, 1}
+        assert y.dtype == np.int64 and y.shape == (1000,) and set(np.unique(y)) <= {-1, 1}
     assert (x == kept).all()
 
 
