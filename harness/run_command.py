@@ -32,6 +32,8 @@ def run(words: list[str], multirun: bool, dry: bool) -> int:
         return dry_run(configs)
     for folder in {config.results for config in configs}:
         Store(folder).check_writable()
+    for _, seated in runs:
+        seated.fetch()
     failed = 0
     for number, (config, seated) in enumerate(runs, 1):
         place = f"[{number}/{len(runs)}] " if len(runs) > 1 else ""
@@ -62,6 +64,7 @@ def replay(name: str, results: str) -> int:
     except (ImportError, AttributeError, FileNotFoundError) as error:
         raise BadInputError(f"cannot replay {old.run}: {error}") from None
     Store(results).check_writable()
+    seated.fetch()
     status = sit(seated, config, f"replay of {old.run} ")
     new = Store(results).find(seated.run)
     if new.task.data_sha256 != old.task.data_sha256:

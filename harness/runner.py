@@ -88,6 +88,10 @@ class Run:
         stamp = self.started.strftime("%Y%m%d-%H%M%S")
         self.run = f"{stamp}-{secrets.token_hex(3)}"
 
+    def fetch(self) -> None:
+        """Gets and checks the task's data (a text may be downloaded here), before any run starts."""
+        self.task.spec(self.config.seed)
+
     def execute(self) -> Record:
         """Sits the exam. Always returns a Record unless the configuration itself was at fault."""
         outcome = Outcome()

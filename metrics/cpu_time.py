@@ -35,7 +35,7 @@ class CpuTime(Meter):
         w_per_cpu_s: float = 3.5,
         low_w_per_cpu_s: float = 0.7,
         high_w_per_cpu_s: float = 4.5,
-        floor_s: float = 0.5,
+        floor_s: float = 0.25,
     ) -> None:
         if not 0 < low_w_per_cpu_s <= w_per_cpu_s <= high_w_per_cpu_s:
             raise MeterError(

@@ -71,10 +71,10 @@ def check_name(text: str) -> None:
         raise TaskError(f"task.text={text}: is a folder; name one file of text in it")
     if not stat.S_ISREG(mode):
         close = difflib.get_close_matches(text, RUNGS, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
+        hint = f" (did you mean {close[0]}?)" if close else ""
         raise TaskError(
-            f"task.text={text}: no such text and no such file; {hint}"
-            f"There are {', '.join(RUNGS)}, or the path of a file"
+            f"task.text={text}: no such text and no such file{hint}; "
+            f"there are {', '.join(RUNGS)}, or the path of a file"
         )
 
 
