@@ -100,14 +100,13 @@ class BackpropGPT(Algorithm):
     weight_decay: float = 0.1
     grad_clip: float = 1.0
     keep: int = 0
-    threads: int = 1
     device: str = "auto"
     compile: bool = False
 
     def __post_init__(self) -> None:
         for name in ("n_layer", "n_head", "n_embd", "block_size", "batch_size", "max_iters"):
             self._demand(name, "a whole number of at least 1", lambda v: v >= 1, int)
-        for name in ("warmup_iters", "keep", "threads"):
+        for name in ("warmup_iters", "keep"):
             self._demand(name, "a whole number of at least 0", lambda v: v >= 0, int)
         for name in ("learning_rate", "min_lr", "weight_decay", "grad_clip"):
             self._demand(name, "a number of at least 0", lambda v: 0 <= v < math.inf)
@@ -144,8 +143,6 @@ class BackpropGPT(Algorithm):
         self._device = torch.device("cuda" if cuda and self.device != "cpu" else "cpu")
         if self._device.type == "cuda":
             torch.set_float32_matmul_precision("high")  # TF32, as nanoGPT has it
-        if self.threads:
-            torch.set_num_threads(self.threads)  # else torch's own choice, or OMP_NUM_THREADS
         made_up = (np.arange(VOCAB + 2 * self.block_size) % VOCAB).astype(np.uint8)
         predictor = Lanes(self._new_model(VOCAB), np.bincount(made_up, minlength=VOCAB), self._keep)
         for _ in self._fit(predictor, made_up, iters=2):

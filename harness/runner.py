@@ -73,7 +73,8 @@ class Run:
         self.interrupted = False
         self.task: Task = build(config.task, "task")
         self.meter: Meter = build(config.meter, "meter")
-        self.threads = host.available_cores() if config.threads is None else config.threads
+        wanted = config.threads, config.algo.about.get("threads"), host.available_cores()
+        self.threads = next(n for n in wanted if n is not None)
         if not 1 <= self.threads <= 4096:
             raise BadInputError(f"threads={self.threads}: must be 1 to 4096")
         if config.repeats is not None and not 1 <= config.repeats <= self.task.max_repeats():
@@ -84,9 +85,12 @@ class Run:
             if value is not None and value <= 0:
                 raise BadInputError(f"limits.{name}={value:g}: must be above 0")
         self._check_access()
+        self._start()
+
+    def _start(self) -> None:
+        """Names the run by the moment at which it has the device."""
         self.started = datetime.now(UTC)
-        stamp = self.started.strftime("%Y%m%d-%H%M%S")
-        self.run = f"{stamp}-{secrets.token_hex(3)}"
+        self.run = f"{self.started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
     def fetch(self) -> None:
         """Gets and checks the task's data (a text may be downloaded here), before any run starts."""
@@ -98,6 +102,7 @@ class Run:
         status: rec.Status = "ok"
         error = None
         with device_turn(self.hooks.say):
+            self._start()
             try:
                 self._sit(outcome)
                 if self.config.algo.name != "empty":

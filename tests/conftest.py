@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: two cores, many processes
+
 TESTS = Path(__file__).parent
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 

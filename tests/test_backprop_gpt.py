@@ -21,13 +21,14 @@ torch = pytest.importorskip("torch", reason="needs PyTorch")
 YAML = Path(__file__).parent.parent / "configs/algo/backprop/sequence.yaml"
 TINY: dict[str, Any] = {
     "n_layer": 2, "n_head": 2, "n_embd": 16, "block_size": 8, "batch_size": 4, "max_iters": 20,
-    "warmup_iters": 5, "threads": 1, "device": "cpu",
+    "warmup_iters": 5, "device": "cpu",
 }  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
-def same_threads_after() -> Any:
+def one_thread() -> Any:
     threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
 
@@ -233,7 +234,6 @@ def test_yaml_lists_every_field_with_its_default() -> None:
         ({"dropout": 1.0}, "algo.dropout=1.0"),
         ({"beta2": 1.5}, "algo.beta2=1.5"),
         ({"keep": 65}, "algo.keep=65: must be at most algo.block_size=64"),
-        ({"threads": -1}, "algo.threads=-1"),
         ({"device": "abacus"}, "algo.device=abacus"),
         ({"compile": "yes"}, "algo.compile=yes"),
     ],

@@ -199,3 +199,20 @@ def test_list_names_everything_and_shows_fields(bench: Bench) -> None:
 def test_no_records_yet_says_which_command_makes_some(bench: Bench) -> None:
     for words in (("leaderboard",), ("show",), ("replay", "last"), ("compare", "a", "b")):
         assert "make one with: bench run" in bench(*words, code=2).stderr
+
+
+def test_a_text_that_needs_a_network_says_what_needs_none(
+    bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
+    done = bench("run", "task=nanogpt", "task.text=tinyshakespeare", "algo=ngram", code=2)
+    assert done.stderr.count("\n") == 1 and "task.text=pydocs" in done.stderr
+    assert str(home / "data") in done.stderr and not records(home)
+
+
+def test_a_replay_of_a_draw_that_is_gone_is_told(bench: Bench, home: Path) -> None:
+    text = home / "mine.txt"
+    text.write_bytes(b"to be or not to be, that is the question\n" * 1000)
+    bench("run", "task=nanogpt", "task.text=mine.txt", "algo=ngram", "repeats=1")
+    text.write_bytes(b"to be or not to be, that was the question\n" * 1000)
+    assert "has changed since" in bench("replay", "last", code=2).stderr
