@@ -8,15 +8,23 @@ CPU time is the worker's own, never the machine's load, so another program's wor
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 from typing import ClassVar
 
-from metrics.meter import Meter, MeterError, Reading
+from metrics.meter import Meter, MeterError, Sensor, Window
 from metrics.record import EnergyRow
 
 RAM_W_PER_GB = 0.392
 RAM_LOW_W_PER_GB = 0.375
 RAM_HIGH_W_PER_GB = 0.4083
+
+
+@dataclass(frozen=True)
+class Mark:
+    """CPU seconds and resident bytes of the tree at one moment."""
+
+    cpu_s: float
+    rss_bytes: int
 
 
 class CpuTime(Meter):
@@ -27,8 +35,8 @@ class CpuTime(Meter):
     """
 
     name: ClassVar[str] = "cpu_time"
-    source: ClassVar[str] = "modelled:cpu_time"
-    domains: ClassVar[tuple[str, ...]] = ("worker",)
+    source = "modelled:cpu_time"
+    domains = ("worker",)
 
     def __init__(
         self,
@@ -49,44 +57,56 @@ class CpuTime(Meter):
         self.high_w_per_cpu_s = high_w_per_cpu_s
         self.floor_s = floor_s
 
-    def read(self) -> Reading:
-        return Reading(
-            wall_s=time.monotonic(),
-            cpu_s=self.tree.cpu_s(),
-            rss_bytes=self.tree.rss_bytes(),
-            sensors={},
-        )
+    def sensors(self) -> list[Sensor]:
+        note = f"{self.w_per_cpu_s:g} W per busy CPU ({self.low_w_per_cpu_s:g} to "
+        note += f"{self.high_w_per_cpu_s:g}); bench meters calibrate fits it to a better meter"
+        return [
+            Sensor("cpu_time", "worker", self.source, True, floor_s=self.floor_s, note=note),
+        ]
 
-    def rows(self, phase: str, begin: Reading, end: Reading, repeats: int) -> list[EnergyRow]:
+    def begin(self) -> Mark:
+        return Mark(self.tree.cpu_s(), self.tree.rss_bytes())
+
+    def end(self, now_s: float) -> Mark:
+        return self.begin()
+
+    def glance(self, begin: Mark) -> float:
+        return (self.tree.cpu_s() - begin.cpu_s) * self.w_per_cpu_s
+
+    def rows(self, window: Window, idle: list[Window]) -> list[EnergyRow]:
+        begin: Mark = window.begin
+        end: Mark = window.end
         cpu_s = end.cpu_s - begin.cpu_s
-        window_s = end.wall_s - begin.wall_s
-        gb_s = (begin.rss_bytes + end.rss_bytes) / 2 / 1e9 * window_s
+        gb_s = (begin.rss_bytes + end.rss_bytes) / 2 / 1e9 * window.length_s
         step_s = self.tree.resolution_s
+        low_j = (cpu_s - min(step_s, cpu_s)) * self.low_w_per_cpu_s
+        high_j = (cpu_s + step_s) * self.high_w_per_cpu_s
         return [
             EnergyRow(
-                phase=phase,
+                phase=window.phase,
                 domain="worker",
                 source=self.source,
                 gross_j=cpu_s * self.w_per_cpu_s,
+                low_j=low_j,
+                high_j=high_j,
+                # A process that waits has no CPU time: idle is no part of this figure.
                 idle_j=0.0,
                 net_j=cpu_s * self.w_per_cpu_s,
-                low_j=(cpu_s - min(step_s, cpu_s)) * self.low_w_per_cpu_s,
-                high_j=(cpu_s + step_s) * self.high_w_per_cpu_s,
-                window_s=window_s,
-                repeats=repeats,
+                net_low_j=low_j,
+                net_high_j=high_j,
+                window_s=window.length_s,
+                repeats=window.repeats,
                 resolution_s=step_s,
             ),
             EnergyRow(
-                phase=phase,
+                phase=window.phase,
                 domain="dram",
                 source="modelled:rss",
                 gross_j=gb_s * RAM_W_PER_GB,
-                idle_j=0.0,
-                net_j=gb_s * RAM_W_PER_GB,
                 low_j=gb_s * RAM_LOW_W_PER_GB,
                 high_j=gb_s * RAM_HIGH_W_PER_GB,
-                window_s=window_s,
-                repeats=repeats,
+                window_s=window.length_s,
+                repeats=window.repeats,
                 resolution_s=0.0,
             ),
         ]

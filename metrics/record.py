@@ -19,24 +19,31 @@ Status = Literal["ok", "failed", "interrupted"]
 class EnergyRow(msgspec.Struct, kw_only=True, frozen=True):
     """Joules of one phase in one domain, from one source.
 
-    phase: "setup", "train" or "inference". domain: what was metered ("worker", "dram", "gpu0",
-    "package0", "wall"). source: "measured:<sensor>" or "modelled:<model>". gross_j: as read or
-    modelled, over the whole window; idle_j: what the domain would have drawn idle; net_j: the
-    difference, never clamped. low_j, high_j: interval of gross_j. window_s: length of the window.
-    repeats: trainings (or exams) within it. resolution_s: the sensor's own step in time.
+    phase: "setup", "idle", "train" or "inference". domain: what was metered ("worker", "dram",
+    "gpu0", "package0", "wall"). source: "measured:<sensor>" or "modelled:<model>". gross_j: as read or
+    modelled, over the whole window; idle_j: what the domain would have drawn idle, None where idle
+    was not measured; net_j: the difference, never clamped. low_j, high_j: interval of gross_j;
+    net_low_j, net_high_j: of net_j. gain_rel: the sensor's own calibration error, relative, which
+    these intervals leave out because it is the same for all that one board measures. window_s:
+    length of the window. repeats: trainings (or exams) within it. resolution_s: the sensor's own
+    step in time. flags: what a reader must know before believing the row.
     """
 
     phase: str
     domain: str
     source: str
     gross_j: float
-    idle_j: float
-    net_j: float
     low_j: float
     high_j: float
     window_s: float
     repeats: int
     resolution_s: float
+    idle_j: float | None = None
+    net_j: float | None = None
+    net_low_j: float | None = None
+    net_high_j: float | None = None
+    gain_rel: float = 0.0
+    flags: list[str] = []
 
 
 class Phase(msgspec.Struct, kw_only=True, frozen=True):
@@ -60,8 +67,9 @@ class Interval(msgspec.Struct, kw_only=True, frozen=True):
 class Headline(msgspec.Struct, kw_only=True, frozen=True):
     """The figures to quote; every one says which energy rows it sums.
 
-    energy_j: J per training. cold_j: setup + one training + the predictions of one examination.
-    inference_j: J per prediction. joules_per_accuracy: energy_j / skill, only where skill > 0.
+    energy_j: J per training, gross. net_j: the same above idle, where idle was measured.
+    cold_j: setup + one training + the predictions of one examination. inference_j: J per prediction.
+    joules_per_accuracy: energy_j / skill, only where skill > 0.
     """
 
     source: str
@@ -71,6 +79,7 @@ class Headline(msgspec.Struct, kw_only=True, frozen=True):
     cold_j: Interval
     inference_j: Interval
     joules_per_accuracy: float | None
+    net_j: Interval | None
     wall_s: float
     cpu_s: float
 
