@@ -32,6 +32,8 @@ class Outcome:
     data: dict[str, Any] = field(default_factory=dict)
     target: Target | None = None
     sitting: Sitting | None = None
+    rows: list[rec.EnergyRow] = field(default_factory=list)
+    meter: dict[str, Any] = field(default_factory=dict)
     score: Score | None = None
     per_draw: list[float] = field(default_factory=list)
     audit: dict[str, Any] | None = None
@@ -60,10 +62,10 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
             secondary=outcome.score.secondary,
         )
         each = outcome.score.predictions // len(outcome.draws)
-        head = headline(run.meter, sitting.rows, sitting.phases, each, skill)
-        if sitting.phases[1].wall_s < run.meter.floor_s:
+        head = headline(run.meter, outcome.rows, sitting.phases, each, skill)
+        if sitting.lasted("train").wall_s < run.meter.floor_s:
             warnings.append(
-                f"the training window of {sitting.phases[1].wall_s:.3g} s is below the meter's "
+                f"the training window of {sitting.lasted('train').wall_s:.3g} s is below the meter's "
                 f"floor of {run.meter.floor_s:g} s"
             )
     code_sha256, code_bytes = hash_sources(config.algo.target)
@@ -105,7 +107,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         ),
         score=score,
         headline=head,
-        energy=sitting.rows if sitting else [],
+        energy=outcome.rows,
         phases=sitting.phases if sitting else [],
         empty=outcome.empty,
         isolation="interface",
@@ -114,11 +116,13 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         code=host.code(),
         settings={
             "overrides": config.overrides,
-            "meter": {"name": config.meter.name, **config.meter.fields},
+            "meter": config.meter,
+            "meters": {c.name: c.fields for c in config.meters if c.name in run.meter.names},
             "threads": config.threads,
             "repeats": config.repeats,
             "limits": config.limits,
         },
+        meter=outcome.meter,
         warnings=warnings,
     )
 

@@ -31,6 +31,23 @@ fields: bench list NAME shows those of a task, an algorithm or a meter. Besides 
 """
 
 
+MEASURE_EPILOG = """\
+examples:
+  bench measure -- python train.py --epochs 3
+  bench measure --meter nvml+rapl --name resnet -- torchrun train.py
+
+The command's output and exit code are its own; the result goes to standard error and to the Records.
+In Python: from harness.measure import measure, then: with measure("my training") as m: ...
+"""
+
+METERS_EPILOG = """\
+examples:
+  bench meters                          every sensor, and the exact thing to do where one is not usable
+  bench meters check                    idle, half and full load: does each sensor follow?
+  bench meters calibrate                fit W per CPU-second for cpu_time, by a better meter
+"""
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands with their arguments."""
     top = argparse.ArgumentParser(
@@ -88,6 +105,18 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("kind", choices=("algorithm", "task"))
     new.add_argument("path", metavar="FILE.py", help="the file to write; it must not exist")
 
+    measure = add("measure", "measure any command: energy, time and power trace", MEASURE_EPILOG)
+    measure.add_argument("--meter", default="auto", help="auto, one, or several: nvml+rapl (auto)")
+    measure.add_argument("--name", help="what the Record calls it (the command itself)")
+    measure.add_argument("--no-trace", action="store_true", help="save no power trace")
+    measure.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
+    results(measure)
+
+    meters = add("meters", "list every sensor: usable or not, and what to do", METERS_EPILOG)
+    meters.add_argument("action", nargs="?", choices=("check", "calibrate"))
+    meters.add_argument("--meter", default="auto", help="auto, one, or several: nvml+rapl (auto)")
+    meters.add_argument("--seconds", type=float, default=5.0, help="for each load (5)")
+
     add("schema", "print the JSON Schema of a Record")
     return top
 
@@ -143,6 +172,15 @@ def dispatch(options: argparse.Namespace) -> int:
         from harness.list_command import list_choices
 
         return list_choices(options.name)
+    if options.command == "measure":
+        from harness.measure_command import measure
+
+        argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+        return measure(argv, options.meter, options.results, options.name, not options.no_trace)
+    if options.command == "meters":
+        from harness.meters_command import meters
+
+        return meters(options.action, options.meter, options.seconds)
     if options.command == "new":
         from harness.new_command import new
 

@@ -20,7 +20,14 @@ from omegaconf.errors import OmegaConfBaseException
 from harness import registry
 from harness.errors import BadInputError, did_you_mean
 
-GROUPS = ("task", "algo", "meter")
+GROUPS = ("task", "algo")  # Hydra's; meters are several at once, which its groups cannot say
+METERS = (
+    "nvml",
+    "rapl",
+    "zeus",
+    "battery",
+    "cpu_time",
+)  # meter=auto chooses from these, the most real first
 
 
 @dataclass
@@ -37,7 +44,6 @@ class Schema:
 
     task: Any = None
     algo: Any = None
-    meter: Any = None
     seed: int = 0
     repeats: int | None = None
     threads: int | None = None
@@ -61,7 +67,8 @@ class Config:
 
     task: Choosing
     algo: Choosing
-    meter: Choosing
+    meter: str
+    meters: list[Choosing]
     seed: int
     repeats: int | None
     threads: int | None
@@ -105,7 +112,7 @@ def _parse(words: list[str]) -> list[Override]:
 def _resolve(words: list[str]) -> Config:
     overrides = _parse(words)
     chosen: dict[str, Any] = {
-        o.key_or_group: o.value() for o in overrides if o.key_or_group in GROUPS
+        o.key_or_group: o.value() for o in overrides if o.key_or_group in (*GROUPS, "meter")
     }
     for group in ("task", "algo"):
         if not isinstance(chosen.get(group), str):
@@ -114,15 +121,16 @@ def _resolve(words: list[str]) -> Config:
             )
     task = registry.find("task", chosen["task"])[0]
     algo = registry.algorithm_for(chosen["algo"], task)
-    meter = registry.find("meter", str(chosen.get("meter", "cpu_time")))[0]
-    groups = {"task": task, "algo": algo, "meter": meter}
+    meter = str(chosen.get("meter", registry.AUTO))
+    groups = {"task": task, "algo": algo}
     lines = [f"{group}={choice.option}" for group, choice in groups.items()]
     for group, choice in groups.items():
         if choice.option == "_file":
             lines += [f"{group}._target_={_quote(choice.target)}"]
             lines += [f"+{group}.{name}={_quote(value)}" for name, value in choice.fields.items()]
+    metering = [o for o in overrides if o.key_or_group.startswith("meter.")]
     for override in overrides:
-        if override.key_or_group not in GROUPS:
+        if override.key_or_group not in (*GROUPS, "meter") and override not in metering:
             _check(override, groups)
             lines.append(override.input_line or "")
     try:
@@ -143,7 +151,8 @@ def _resolve(words: list[str]) -> Config:
     return Config(
         task=selected["task"],
         algo=selected["algo"],
-        meter=selected["meter"],
+        meter=meter,
+        meters=_meters(meter, metering),
         repeats=plain["repeats"],
         threads=plain["threads"],
         results=plain["results"],
@@ -151,6 +160,30 @@ def _resolve(words: list[str]) -> Config:
         seed=_in_range("seed", plain["seed"], 0, 2**63 - 1),
         overrides=words,
     )
+
+
+def _meters(name: str, overrides: list[Override]) -> list[Choosing]:
+    """The meters of a name; a field set as meter.X goes to those that have it."""
+    names = METERS if name == registry.AUTO else name.split("+")
+    found = [registry.find("meter", one)[0] for one in names]
+    if len(set(names)) < len(names):
+        raise BadInputError(f"meter={name}: the same meter twice")
+    made = [Choosing(c.name, c.target, dict(c.fields), c.about) for c in found]
+    for override in overrides:
+        line = override.input_line or override.key_or_group
+        field_ = override.key_or_group.removeprefix("meter.")
+        takers = [c for c in made if field_ in c.fields]
+        if not takers or override.is_delete() or override.is_add():
+            known = sorted({name for c in made for name in c.fields})
+            raise BadInputError(
+                f"there is no field meter.{field_}{did_you_mean(field_, known)}; "
+                f"meter={name} has: {', '.join(known)}"
+            )
+        for taker in takers:
+            if taker.fields[field_] is not None:
+                _check_type(line, override.value(), taker.fields[field_])
+            taker.fields[field_] = override.value()
+    return made
 
 
 def _check(override: Override, groups: dict[str, registry.Choice]) -> None:
@@ -169,7 +202,7 @@ def _check(override: Override, groups: dict[str, registry.Choice]) -> None:
         top = [name for name in vars(Schema()) if name not in GROUPS]
         if key not in top or key == "limits":
             raise BadInputError(
-                f"there is no field {key}{did_you_mean(key, [*top, *GROUPS])}; there are: "
+                f"there is no field {key}{did_you_mean(key, [*top, *GROUPS, 'meter'])}; there are: "
                 f"{', '.join(sorted(set(top) - {'limits'}))}, and limits.*, task.*, algo.*, meter.*"
             )
         known, inside, rest = dict.fromkeys(top), "there are", key

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from harness.errors import BadInputError, did_you_mean
 
@@ -36,6 +41,25 @@ def load_class(target: str) -> Any:
         return getattr(module, name)
     module_name, _, name = target.rpartition(".")
     return getattr(importlib.import_module(module_name), name)
+
+
+def construct(target: str, fields: dict[str, Any], group: str) -> Any:
+    """Constructs a task or meter; a value of a wrong type is told as the user types the field."""
+    cls = load_class(target)
+    hints = typing.get_type_hints(cls.__init__)
+    known = inspect.signature(cls).parameters
+    for name, value in fields.items():
+        if name not in known:
+            raise BadInputError(f"{target} takes no {group}.{name}, though its yaml lists it")
+        with contextlib.suppress(KeyError):
+            try:
+                msgspec.convert(value, hints[name])
+            except msgspec.ValidationError as error:
+                text = str(error)
+                raise BadInputError(
+                    f"{group}.{name}={value}: {text[0].lower()}{text[1:]}"
+                ) from None
+    return cls(**fields)
 
 
 @dataclass(frozen=True)

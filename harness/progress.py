@@ -25,6 +25,7 @@ class Display:
         self.live: Live | None = None
         self.phase = ""
         self.loss: float | None = None
+        self.done = ""
         self.last_s = 0.0
 
     def __enter__(self) -> Display:
@@ -49,8 +50,12 @@ class Display:
     def watch(self, moment: Moment) -> None:
         """Called a few times a second; shows rarely enough to cost nothing."""
         if moment.phase != self.phase:
-            self.loss = None
+            self.loss, self.done = None, ""
         self.loss = moment.loss if moment.loss is not None else self.loss
+        if moment.of:
+            self.done = f"{100 * moment.step / moment.of:.0f} %"
+        elif moment.step:
+            self.done = f"step {moment.step}"
         now = time.monotonic()
         every_s = LIVE_EVERY_S if self.live else PLAIN_EVERY_S
         if moment.phase == self.phase and now - self.last_s < every_s:
@@ -66,10 +71,8 @@ class Display:
 
     def _line(self, moment: Moment) -> str:
         parts = [moment.phase, f"{moment.elapsed_s:.1f} s", f"{moment.joules:.3g} J so far"]
-        if moment.of:
-            parts.insert(1, f"{100 * moment.step / moment.of:.0f} %")
-        elif moment.step:
-            parts.insert(1, f"step {moment.step}")
+        if self.done:
+            parts.insert(1, self.done)
         if self.loss is not None:
             parts.append(f"loss {self.loss:.4f}")
         return " · ".join(parts)

@@ -51,7 +51,8 @@ def replay(name: str, results: str) -> int:
     config = Config(
         task=Choosing(old.task.name, old.task.target, old.task.config, {}),
         algo=Choosing(old.algorithm.name, old.algorithm.target, old.algorithm.config, {}),
-        meter=_meter(old),
+        meter="+".join(old.settings["meters"]),
+        meters=_meters(old),
         seed=old.draw.seed,
         repeats=old.draw.repeats,
         threads=old.host.threads,
@@ -82,10 +83,10 @@ def replay(name: str, results: str) -> int:
     return 0 if status == "ok" else 2
 
 
-def _meter(old: Record) -> Choosing:
-    fields = dict(old.settings["meter"])
-    name = fields.pop("name")
-    return Choosing(name, registry.find("meter", name)[0].target, fields, {})
+def _meters(old: Record) -> list[Choosing]:
+    """The meters that the old run had, with their fields."""
+    found = ((n, registry.find("meter", n)[0], f) for n, f in old.settings["meters"].items())
+    return [Choosing(name, choice.target, fields, {}) for name, choice, fields in found]
 
 
 def _prepare(config: Config, **draw: Any) -> Run:
@@ -99,12 +100,14 @@ def sit(seated: Run, config: Config, place: str) -> str:
     title = f"{place}{config.task.name} · {config.algo.name} · seed {config.seed}"
     with Display(console, title) as display:
         seated.hooks = Hooks(display.say, display.watch)
+        if config.meter == registry.AUTO:
+            display.say(seated.why_meter)
         record = seated.execute()
     kept = keep(record, Store(config.results))
     if record.status == "ok":
         print_result(record, kept)
     else:
-        spent = sum(row.net_j for row in record.energy if row.domain in seated.meter.domains)
+        spent = sum(row.gross_j for row in record.energy if seated.meter.counts(row))
         print(
             f"bench: {config.algo.name} on {config.task.name}: {record.error}. "
             f"The {spent:.3g} J spent are kept as run {record.run} ({kept})",

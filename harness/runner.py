@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import inspect
 import math
 import secrets
-import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-
-import msgspec
 
 from harness import host, registry
 from harness.assemble import Outcome, assemble, hash_draws
-from harness.config import Choosing, Config
+from harness.config import Config
 from harness.device import device_turn
 from harness.errors import BadInputError, WorkerError
-from harness.load import load_class
+from harness.load import construct
+from harness.meters import automatic, joint
 from harness.remote import REMOTE
 from harness.sitting import Limits, Moment, Sitting, default_memory_gb
 from metrics import record as rec
-from metrics.meter import Meter, total
+from metrics.joint import disagreements
+from metrics.meter import MeterError, total
 from metrics.record import Record
 from tasks.base import Draw, PredictionError, Score, Task, TaskError
 
@@ -39,27 +35,6 @@ class Hooks:
     watch: Callable[[Moment], None]
 
 
-def build(choosing: Choosing, group: str) -> Any:
-    """Constructs a task or meter from its configuration; values of a wrong type are told by field."""
-    cls = load_class(choosing.target)
-    hints = typing.get_type_hints(cls.__init__)
-    known = inspect.signature(cls).parameters
-    for name, value in choosing.fields.items():
-        if name not in known:
-            raise BadInputError(
-                f"{choosing.target} takes no {group}.{name}, though its yaml lists it"
-            )
-        with contextlib.suppress(KeyError):
-            try:
-                msgspec.convert(value, hints[name])
-            except msgspec.ValidationError as error:
-                text = str(error)
-                raise BadInputError(
-                    f"{group}.{name}={value}: {text[0].lower()}{text[1:]}"
-                ) from None
-    return cls(**choosing.fields)
-
-
 class Run:
     """One run of a configuration. `nonce` and `replay_of` are given when an earlier one is repeated."""
 
@@ -71,8 +46,11 @@ class Run:
         self.nonce = nonce
         self.replay_of = replay_of
         self.interrupted = False
-        self.task: Task = build(config.task, "task")
-        self.meter: Meter = build(config.meter, "meter")
+        self.task: Task = construct(config.task.target, config.task.fields, "task")
+        if config.meter == registry.AUTO:
+            self.meter, self.why_meter = automatic(config.meters)
+        else:
+            self.meter, self.why_meter = joint(config.meters), f"meter={config.meter}"
         wanted = config.threads, config.algo.about.get("threads"), host.available_cores()
         self.threads = next(n for n in wanted if n is not None)
         if not 1 <= self.threads <= 4096:
@@ -107,7 +85,9 @@ class Run:
                 self._sit(outcome)
                 if self.config.algo.name != "empty":
                     outcome.empty = self._empty(outcome.draws)
-            except (WorkerError, PredictionError, TaskError) as failure:
+            except (WorkerError, PredictionError, TaskError, MeterError) as failure:
+                if outcome.sitting is None:  # nothing has begun: the meter did not open
+                    raise
                 status, error = "failed", str(failure)
             except KeyboardInterrupt:
                 self.interrupted = True
@@ -140,17 +120,26 @@ class Run:
         outcome.target = self.task.target(draws)
         with self._sitting(self.hooks.watch) as sitting:
             outcome.sitting = sitting
-            sitting.prepare(config.algo.target, config.algo.fields, self.task.spec(config.seed))
-            sitting.train(draws, self.task.answer)
-            more = None if last else self._more_repeats(sitting, draws)
-            if more is not None:
-                return more
-            outcome.score, outcome.per_draw = self._examine(sitting, draws)
-            outcome.audit = self.task.audit(draws[0], REMOTE[self.task.family](sitting, 0))
+            try:
+                sitting.prepare(config.algo.target, config.algo.fields, self.task.spec(config.seed))
+                sitting.idle()
+                sitting.train(draws, self.task.answer)
+                more = None if last else self._more_repeats(sitting, draws)
+                if more is not None:
+                    return more
+                outcome.score, outcome.per_draw = self._examine(sitting, draws)
+                sitting.idle()
+                outcome.audit = self.task.audit(draws[0], REMOTE[self.task.family](sitting, 0))
+            finally:
+                outcome.rows = sitting.rows()
+                outcome.meter = self.meter.about()
+            outcome.warnings = disagreements(outcome.rows)
+            if self.meter.problems:
+                raise MeterError("; ".join(self.meter.problems))
         return None
 
     def _more_repeats(self, sitting: Sitting, draws: list[Draw]) -> int | None:
-        window_s = sitting.phases[-1].wall_s
+        window_s = sitting.lasted("train").wall_s
         if self.config.repeats is not None or window_s >= self.meter.floor_s:
             return None
         draw_bytes = sum(array.nbytes for array in draws[0].train.values())
@@ -172,13 +161,13 @@ class Run:
             sitting.prepare(choice.target, choice.fields, self.task.spec(self.config.seed))
             sitting.train(draws, self.task.answer)
             score, _ = self._examine(sitting, draws)
-            predictions = score.predictions / len(draws)
+            rows, train = sitting.rows(), sitting.lasted("train")
             return rec.EmptyInfo(
-                energy_j=total(sitting.rows, "train", self.meter.domains).value,
-                wall_s=sitting.phases[1].wall_s / len(draws),
-                cpu_s=sitting.phases[1].cpu_s / len(draws),
-                inference_j=total(sitting.rows, "inference", self.meter.domains).value
-                / predictions,
+                energy_j=total(rows, "train", self.meter).value,
+                wall_s=train.wall_s / len(draws),
+                cpu_s=train.cpu_s / len(draws),
+                inference_j=total(rows, "inference", self.meter).value
+                * (len(draws) / score.predictions),
             )
 
     def _sitting(self, watch: Callable[[Moment], None]) -> Sitting:

@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
@@ -27,7 +28,7 @@ import psutil
 
 from harness import wire
 from harness.errors import BadInputError, WorkerError
-from metrics.meter import Meter
+from metrics.meter import Meter, Window, monotonic_s
 from metrics.process_tree import ProcessTree, adopt_orphans
 from metrics.record import EnergyRow, Phase
 from tasks.base import Draw, PredictionError
@@ -41,6 +42,8 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+# The worker waits for a byte before it imports anything, so that its setup is metered as a whole.
+BOOT = "import os; os.read({fd}, 1); from harness.worker import main; main({fd})"
 KEPT_VARIABLES = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CC", "CXX")
 KEPT_PREFIXES = ("LC_", "CUDA_", "NVIDIA_")
 
@@ -84,8 +87,9 @@ class Sitting:
         self.limits = limits
         self.threads = threads
         self.watch = watch
-        self.rows: list[EnergyRow] = []
+        self.windows: list[Window] = []
         self.phases: list[Phase] = []
+        self.phase = "start"
         self.queries = 0
         self.adapts: bool | None = None
 
@@ -97,7 +101,7 @@ class Sitting:
         adopt_orphans()
         with theirs, (self.folder / "worker.log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "harness.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-c", BOOT.format(fd=theirs.fileno())],
                 cwd=self.folder / "work",
                 env=environment(self.folder, self.threads),
                 stdin=subprocess.DEVNULL,
@@ -131,28 +135,56 @@ class Sitting:
     @contextlib.contextmanager
     def window(self, phase: str, repeats: int, limit_s: float) -> Iterator[None]:
         """Meters what happens inside, and bounds it."""
-        self.phase = phase
+        self.phase, self.limit_s = phase, limit_s
         self.tree.peak_rss_bytes = 0
-        self.begin = self.meter.read()
-        self.limit_s = limit_s
+        self.tree.rss_bytes()
+        self.mark = self.meter.begin()
+        cpu_s, self.begin_s = self.tree.cpu_s(), monotonic_s()
         try:
             yield
         finally:
-            end = self.meter.read()
-            self.rows += self.meter.rows(phase, self.begin, end, repeats)
+            now_s = monotonic_s()
+            cpu_s = self.tree.cpu_s() - cpu_s
+            self.tree.rss_bytes()
+            end = self.meter.end(now_s)
+            self.windows.append(Window(phase, repeats, self.begin_s, now_s, self.mark, end))
             self.phases.append(
                 Phase(
                     phase=phase,
-                    wall_s=end.wall_s - self.begin.wall_s,
-                    cpu_s=end.cpu_s - self.begin.cpu_s,
+                    wall_s=now_s - self.begin_s,
+                    cpu_s=cpu_s,
                     peak_rss_bytes=self.tree.peak_rss_bytes,
                     repeats=repeats,
                 )
             )
 
+    def lasted(self, phase: str) -> Phase:
+        """Seconds of the last window of a phase."""
+        return next(p for p in reversed(self.phases) if p.phase == phase)
+
+    def rows(self) -> list[EnergyRow]:
+        """The energy of every window so far, set against the idle ones."""
+        idle = [window for window in self.windows if window.phase == "idle"]
+        return [row for window in self.windows for row in self.meter.rows(window, idle)]
+
+    def idle(self) -> None:
+        """Measures what the device draws while the worker is stopped, its device context open."""
+        if self.meter.idle_s <= 0:
+            return
+        self.tree.signal(signal.SIGSTOP)
+        try:
+            with self.window("idle", 1, self.meter.idle_s + 60):
+                end_s = self.begin_s + self.meter.idle_s
+                while (left_s := end_s - monotonic_s()) > 0:
+                    time.sleep(min(WATCH_EVERY_S, left_s))
+                    self._watch()
+        finally:
+            self.tree.signal(signal.SIGCONT)
+
     def prepare(self, target: str, fields: dict[str, Any], spec: Any) -> None:
         """Imports, allocation, compiling, warm-up: metered as setup, from the process's first moment."""
         with self.window("setup", 1, self.limits.setup_s):
+            self._wake()
             reply = self.ask(
                 {"do": "prepare", "target": target, "fields": fields, "spec": asdict(spec)}
             )
@@ -219,21 +251,24 @@ class Sitting:
             raise WorkerError(f"the algorithm ran out of memory in {self.phase} ({text[:200]})")
         raise WorkerError(f"the algorithm failed in {self.phase}: {text} (at {reply.get('where')})")
 
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # if it is dead already, the request will tell
+            os.write(self.channel.fileno(), b"!")
+
     def _watch(self, progress: dict[str, Any] | None = None) -> None:
-        now = self.meter.read()
-        elapsed_s = now.wall_s - self.begin.wall_s
+        elapsed_s = monotonic_s() - self.begin_s
         if elapsed_s > self.limit_s:
             raise WorkerError(
                 f"the worker was still in {self.phase} after limits.{self.phase}_s={self.limit_s:g} "
                 "and was ended; raise the limit if that was to be expected"
             )
-        if now.rss_bytes > self.limits.memory_gb * 1e9:
+        rss_bytes = self.tree.rss_bytes()
+        if rss_bytes > self.limits.memory_gb * 1e9:
             raise WorkerError(
-                f"the worker's memory reached {now.rss_bytes / 1e9:.2f} GB, above limits.memory_gb="
+                f"the worker's memory reached {rss_bytes / 1e9:.2f} GB, above limits.memory_gb="
                 f"{self.limits.memory_gb:.3g}, in {self.phase}; it was ended"
             )
-        rows = self.meter.rows(self.phase, self.begin, now, 1)
-        joules = sum(r.net_j for r in rows if r.domain in self.meter.domains)
+        joules = self.meter.glance(self.mark)
         seen = progress or {}
         loss = seen.get("loss")
         self.watch(

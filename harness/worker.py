@@ -1,7 +1,7 @@
 """The worker's side of a sitting: runs one algorithm, answers one parent, knows nothing else.
 
-Started by the parent as `python -P -m harness.worker FD` in an empty folder. It answers four requests:
-prepare, train, predict (or step, for sequences) and end.
+Started by the parent in an empty folder. It answers four requests: prepare, train, predict (or step,
+for sequences) and end.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Worker:
         """Constructs the algorithm and lets it warm up on the public spec."""
         self.algorithm = load_class(target)(**fields)
         self.algorithm.prepare(SPECS[spec["family"]](**spec))
+        synchronise()
         return {"is": "ready", "adapts": bool(self.algorithm.adapts)}
 
     def train(self, draws: list[dict[str, np.ndarray]]) -> dict[str, Any]:
@@ -81,6 +82,7 @@ class Worker:
                     raise TypeError(
                         f"train yielded a {type(event).__name__}; yield Progress or Query"
                     )
+        synchronise()
         return {"is": "trained"}
 
     def predict(self, draw: int, x: np.ndarray) -> dict[str, Any]:
@@ -112,6 +114,13 @@ class Worker:
             )
 
 
+def synchronise() -> None:
+    """Waits for a GPU's queue, so that no work is left over when a window closes."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
 def main(fd: int) -> None:
     """Serves the parent on an inherited socket; any error goes there, in words."""
     if sys.platform == "linux":  # a killed parent must not leave us running
@@ -130,7 +139,3 @@ def main(fd: int) -> None:
         where = f"{Path(trace[-1].filename).name}:{trace[-1].lineno}" if trace else ""
         memory = isinstance(error, MemoryError) or "can't allocate memory" in text
         wire.send(channel, {"is": kind, "text": text[:2000], "where": where, "memory": memory})
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -94,6 +94,10 @@ class Meter(ABC):
     def rows(self, window: Window, idle: list[Window]) -> list[EnergyRow]:
         """The energy of a window, set against the idle windows (there may be none)."""
 
+    def counts(self, row: EnergyRow) -> bool:
+        """Whether a headline sums this row."""
+        return row.source == self.source and row.domain in self.domains
+
     def probes(self) -> list[tuple[str, dict[str, Any]]]:
         """What the sampler process shall trace: ("package.module.factory", arguments) each.
 
@@ -116,9 +120,9 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
-def total(rows: list[EnergyRow], phase: str, domains: tuple[str, ...]) -> Interval:
+def total(rows: list[EnergyRow], phase: str, meter: Meter) -> Interval:
     """Gross sum over one phase's rows, per repeat; ends add up (errors taken as fully correlated)."""
-    chosen = [r for r in rows if r.phase == phase and r.domain in domains]
+    chosen = [r for r in rows if r.phase == phase and meter.counts(r)]
     return Interval(
         value=sum(r.gross_j / r.repeats for r in chosen),
         low=sum(r.low_j / r.repeats for r in chosen),
@@ -126,9 +130,9 @@ def total(rows: list[EnergyRow], phase: str, domains: tuple[str, ...]) -> Interv
     )
 
 
-def total_net(rows: list[EnergyRow], phase: str, domains: tuple[str, ...]) -> Interval | None:
+def total_net(rows: list[EnergyRow], phase: str, meter: Meter) -> Interval | None:
     """The same above idle; None unless idle is known for every row."""
-    chosen = [r for r in rows if r.phase == phase and r.domain in domains]
+    chosen = [r for r in rows if r.phase == phase and meter.counts(r)]
     values, lows, highs = [], [], []
     for row in chosen:
         if row.net_j is None or row.net_low_j is None or row.net_high_j is None:
@@ -143,16 +147,14 @@ def headline(
     meter: Meter, rows: list[EnergyRow], phases: list[Phase], predictions: int, skill: float
 ) -> Headline:
     """The figures to quote for a finished run; `predictions` are those of one examination."""
-    setup, train, exam = (
-        total(rows, phase, meter.domains) for phase in ("setup", "train", "inference")
-    )
+    setup, train, exam = (total(rows, phase, meter) for phase in ("setup", "train", "inference"))
     training = next(p for p in phases if p.phase == "train")
     return Headline(
         source=meter.source,
         modelled=meter.source.startswith("modelled"),
         domains=list(meter.domains),
         energy_j=train,
-        net_j=total_net(rows, "train", meter.domains),
+        net_j=total_net(rows, "train", meter),
         cold_j=Interval(
             value=setup.value + train.value + exam.value,
             low=setup.low + train.low + exam.low,

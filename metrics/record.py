@@ -183,7 +183,10 @@ class Code(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Record(msgspec.Struct, kw_only=True, frozen=True):
-    """One run, finished or not. A failed run keeps the energy that it had spent."""
+    """One run, finished or not. A failed run keeps the energy that it had spent.
+
+    meter: what each meter says of itself: its library with path and hash, boards, periods.
+    """
 
     schema_version: int
     kind: str
@@ -205,6 +208,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     host: Host
     code: Code
     settings: dict[str, Any]
+    meter: dict[str, Any] = {}
     warnings: list[str] = []
 
 

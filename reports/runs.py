@@ -35,8 +35,10 @@ def print_result(record: Record, kept: str) -> None:
         if record.draw.repeats > 1
         else ("for the training")
     )
+    rows.append(("energy", f"{interval(head.energy_j, 'J')} {per}; {head.source}"))
+    if head.net_j and not head.modelled:
+        rows.append(("", f"{interval(head.net_j, 'J')} above idle"))
     rows += [
-        ("energy", f"{interval(head.energy_j, 'J')} {per}; {head.source}"),
         ("cold", f"{interval(head.cold_j, 'J')} setup, one training, one examination"),
         ("inference", f"{interval(head.inference_j, 'J')} per prediction"),
     ]
@@ -95,13 +97,18 @@ def show(folder: Path, run: str, as_json: bool) -> int:
     energy = Table(
         title="\nenergy of whole windows", title_justify="left", box=None, pad_edge=False
     )
-    for name in ("phase", "domain", "gross", "idle", "net", "low", "high", "source"):
+    for name in ("phase", "domain", "gross", "low", "high", "idle", "net", "source"):
         energy.add_column(
             name, justify="left" if name in ("phase", "domain", "source") else "right"
         )
     for row in record.energy:
-        figures = (row.gross_j, row.idle_j, row.net_j, row.low_j, row.high_j)
-        energy.add_row(row.phase, row.domain, *(scaled(j, "J") for j in figures), row.source)
+        figures = (row.gross_j, row.low_j, row.high_j, row.idle_j, row.net_j)
+        energy.add_row(
+            row.phase,
+            row.domain,
+            *(scaled(j, "J") for j in figures),
+            row.source + "".join(f"; {flag}" for flag in row.flags),
+        )
     console.print(energy)
     code, host, algorithm = record.code, record.host, record.algorithm
     nonce = record.draw.nonce + (

@@ -107,7 +107,9 @@ def workers(home: Path) -> list[int]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []
-        if "harness.worker" in line and str(home) in process.environ().get("TMPDIR", ""):
+        if any("harness.worker" in word for word in line) and str(home) in process.environ().get(
+            "TMPDIR", ""
+        ):
             found.append(process.pid)
     return found
 

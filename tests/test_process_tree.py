@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from metrics.cpu_time import CpuTime
-from metrics.meter import MeterError, headline
-from metrics.process_tree import CLOCK_S, TICK_S, ProcessTree, adopt_orphans, children
+from metrics.meter import MeterError, Window, headline, monotonic_s
+from metrics.process_tree import CLOCK_S, TICK_S, ProcessTree, adopt_orphans, children, is_dead
 from metrics.record import EnergyRow, Phase
 
 BURN = "import time\nend = time.process_time() + {s}\nwhile time.process_time() < end: pass\n"
@@ -97,7 +96,7 @@ def test_an_orphan_in_a_session_of_its_own_is_counted_and_ended() -> None:
         assert len(tree.members()) > 1
         tree.kill()
         child.wait()
-        assert not set(tree.members())
+        assert all(is_dead(pid) for pid in tree.members())
     assert 0.2 <= tree.cpu_s() - before < 0.5  # still on the bill after its death
 
 
@@ -116,29 +115,35 @@ def test_children_of_a_process_that_is_gone() -> None:
     assert os.getpid() not in children(os.getpid())
 
 
+def window(meter: CpuTime, child: subprocess.Popen[str], repeats: int = 1) -> Window:
+    """What a sitting does around a phase."""
+    begin, begin_s = meter.begin(), monotonic_s()
+    run(child)
+    end_s = monotonic_s()
+    return Window("train", repeats, begin_s, end_s, begin, meter.end(end_s))
+
+
 def test_cpu_time_rows_are_watts_times_seconds() -> None:
     meter = CpuTime()
     with process(BURN.format(s=0.3)) as (child, tree):
         meter.open(tree)
-        begin = meter.read()
-        run(child)
-        end = meter.read()
-        worker, dram = meter.rows("train", begin, end, 3)
-    cpu_s = end.cpu_s - begin.cpu_s
+        seen = window(meter, child, 3)
+        worker, dram = meter.rows(seen, [])
+        assert meter.glance(seen.begin) == pytest.approx(worker.gross_j, rel=0.1)
+    cpu_s = seen.end.cpu_s - seen.begin.cpu_s
     assert worker.gross_j == worker.net_j == pytest.approx(3.5 * cpu_s)
     assert worker.low_j == pytest.approx(0.7 * cpu_s, abs=1e-5)
     assert worker.high_j == pytest.approx(4.5 * cpu_s, abs=1e-5)
-    assert worker.window_s == end.wall_s - begin.wall_s
+    assert worker.window_s == seen.length_s and worker.repeats == 3
     assert dram.source == "modelled:rss" and dram.low_j < dram.gross_j < dram.high_j
+    assert dram.net_j is None  # its idle was not measured
 
 
 def test_waiting_costs_nothing() -> None:
     meter = CpuTime()
     with process("import time; time.sleep(0.3)") as (child, tree):
         meter.open(tree)
-        begin = meter.read()
-        run(child)
-        worker, _ = meter.rows("train", begin, meter.read(), 1)
+        worker, _ = meter.rows(window(meter, child), [])
     assert worker.window_s >= 0.3 and worker.gross_j < 0.1
 
 
@@ -151,19 +156,22 @@ def test_impossible_settings_are_refused(fields: dict[str, float]) -> None:
 
 
 def test_the_headline_adds_up_per_training() -> None:
-    def row(phase: str, joules: float, repeats: int, domain: str = "worker") -> EnergyRow:
+    def row(
+        phase: str, joules: float, repeats: int, domain: str = "worker", net: float | None = 1.0
+    ) -> EnergyRow:
         return EnergyRow(
             phase=phase,
             domain=domain,
             source="modelled:cpu_time",
             gross_j=joules,
-            idle_j=0.0,
-            net_j=joules,
             low_j=joules / 2,
             high_j=joules * 2,
             window_s=1.0,
             repeats=repeats,
             resolution_s=0.01,
+            net_j=net,
+            net_low_j=net,
+            net_high_j=net,
         )
 
     rows = [
@@ -178,14 +186,8 @@ def test_the_headline_adds_up_per_training() -> None:
     assert head.cold_j.value == 8.0 + 4.0 + 2.0
     assert head.inference_j.value == 0.02
     assert head.joules_per_accuracy == 8.0
+    assert head.net_j and head.net_j.value == 0.2
     assert (head.wall_s, head.cpu_s) == (2.0, 1.0)
     assert headline(CpuTime(), rows, phases, 100, skill=-0.1).joules_per_accuracy is None
-
-
-def test_time_moves_on_between_readings() -> None:
-    meter = CpuTime()
-    with process("") as (_, tree):
-        meter.open(tree)
-        begin = meter.read()
-        time.sleep(0.05)
-        assert 0.05 <= meter.read().wall_s - begin.wall_s < 1
+    rows.append(row("train", 1.0, 5, net=None))
+    assert headline(CpuTime(), rows, phases, 100, skill=0.5).net_j is None
