@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness import host
 from harness.config import Choosing
-from harness.load import hash_sources
 from harness.sitting import Sitting
 from metrics import record as rec
 from metrics.meter import headline
@@ -38,6 +37,7 @@ class Outcome:
     per_draw: list[float] = field(default_factory=list)
     audit: dict[str, Any] | None = None
     empty: rec.EmptyInfo | None = None
+    pilots: list[dict[str, float]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -68,7 +68,12 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
                 f"the training window of {sitting.lasted('train').wall_s:.3g} s is below the meter's "
                 f"floor of {run.meter.floor_s:g} s"
             )
-    code_sha256, code_bytes = hash_sources(config.algo.target)
+        if outcome.empty and head.energy_j.value < 3 * outcome.empty.energy_j:
+            share = outcome.empty.energy_j / head.energy_j.value
+            warnings.append(
+                f"{100 * min(1, share):.0f} % of the energy is what the path itself costs"
+            )
+    code_sha256, code_bytes = run.code
     return Record(
         schema_version=rec.SCHEMA_VERSION,
         kind="run",
@@ -86,6 +91,8 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
             config_sha256=sha256(config.task),
             data_sha256=outcome.data_sha256,
             data=outcome.data,
+            bar=target.value if target else None,
+            margin=target.margin if target else None,
         ),
         algorithm=rec.AlgorithmInfo(
             name=config.algo.name,
@@ -104,10 +111,12 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
             repeats=len(outcome.draws),
             replay_of=run.replay_of,
             queries=sitting.queries if sitting else 0,
+            pilots=outcome.pilots,
         ),
         score=score,
         headline=head,
         energy=outcome.rows,
+        source=run.meter.source,
         phases=sitting.phases if sitting else [],
         empty=outcome.empty,
         isolation="interface",
@@ -117,6 +126,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         settings={
             "overrides": config.overrides,
             "meter": config.meter,
+            "why_meter": run.why_meter,
             "meters": {c.name: c.fields for c in config.meters if c.name in run.meter.names},
             "threads": config.threads,
             "repeats": config.repeats,

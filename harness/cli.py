@@ -6,7 +6,8 @@ Exit codes: 0 done; 1 a fault of ours; 2 bad input, or a run that did not finish
 from __future__ import annotations
 
 import argparse
-import os
+import importlib.util
+import signal
 import sys
 from pathlib import Path
 
@@ -140,13 +141,11 @@ def main(argv: list[str] | None = None) -> int:
             top.print_help()
             return 2
         check_imports()
+        listen_to_signals(options.command)
         return dispatch(options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # bench list | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except ValueError as error:
         if type(error).__name__ not in ACTIONABLE:
             raise
@@ -156,6 +155,15 @@ def main(argv: list[str] | None = None) -> int:
 
 # Named, not imported: importing them would make every command wait for numpy.
 ACTIONABLE = ("BadInputError", "TaskError", "MeterError", "StoreError")
+
+
+def listen_to_signals(command: str) -> None:
+    """An end from outside is handled like Ctrl-C; a reader that goes away ends what only prints."""
+    if command in ("run", "replay", "measure", "meters"):
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
+    elif hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # bench list | head
 
 
 def dispatch(options: argparse.Namespace) -> int:
@@ -204,16 +212,15 @@ def dispatch(options: argparse.Namespace) -> int:
 
 def check_imports() -> None:
     """Says so where another package hides one of ours (PYTHONPATH, another distribution)."""
-    import metrics
-    import tasks
     from harness.errors import BadInputError
 
     home = Path(__file__).parent.parent
-    for package in (tasks, metrics):
-        file = package.__file__
+    for name in ("configs", "tasks", "algorithms", "metrics", "reports"):
+        spec = importlib.util.find_spec(name)
+        file = spec.origin if spec else None
         if file is None or Path(file).parent.parent != home:
             raise BadInputError(
-                f"another package called {package.__name__} ({file or 'a folder'}) hides joulebench's; "
+                f"another package called {name} ({file or 'a folder'}) hides joulebench's; "
                 "unset PYTHONPATH, or uninstall that package from this environment"
             )
 

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness import registry
 from harness.errors import BadInputError, did_you_mean
+from harness.load import plain
 
 GROUPS = ("task", "algo")  # Hydra's; meters are several at once, which its groups cannot say
 METERS = (
@@ -106,7 +107,10 @@ def _parse(words: list[str]) -> list[Override]:
     try:
         return OverridesParser.create().parse_overrides(words)
     except HydraException as error:
-        raise BadInputError(f"cannot read the command line: {_first_line(error)}") from None
+        raise BadInputError(
+            f"cannot read the command line: {_first_line(error)} (a value with unusual characters "
+            "wants quotes within quotes, as in \"task.text='my (text).txt'\")"
+        ) from None
 
 
 def _resolve(words: list[str]) -> Config:
@@ -115,7 +119,7 @@ def _resolve(words: list[str]) -> Config:
         o.key_or_group: o.value() for o in overrides if o.key_or_group in (*GROUPS, "meter")
     }
     for group in ("task", "algo"):
-        if not isinstance(chosen.get(group), str):
+        if not isinstance(chosen.get(group), str) or not chosen[group]:
             raise BadInputError(
                 f"which {group}? say {group}=NAME, one of: {', '.join(registry.names(group))}"
             )
@@ -136,14 +140,14 @@ def _resolve(words: list[str]) -> Config:
     try:
         with initialize_config_module("configs", version_base="1.3"):
             composed = compose("config", overrides=lines)
-        plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        resolved: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise BadInputError(_first_line(error)) from None
     selected = {
         group: Choosing(
             name=choice.name,
             target=choice.target,
-            fields={k: v for k, v in plain[group].items() if k not in ("about", "_target_")},
+            fields={k: v for k, v in resolved[group].items() if k not in ("about", "_target_")},
             about=choice.about,
         )
         for group, choice in groups.items()
@@ -153,11 +157,11 @@ def _resolve(words: list[str]) -> Config:
         algo=selected["algo"],
         meter=meter,
         meters=_meters(meter, metering),
-        repeats=plain["repeats"],
-        threads=plain["threads"],
-        results=plain["results"],
-        limits=plain["limits"],
-        seed=_in_range("seed", plain["seed"], 0, 2**63 - 1),
+        repeats=resolved["repeats"],
+        threads=resolved["threads"],
+        results=resolved["results"],
+        limits=resolved["limits"],
+        seed=_in_range("seed", resolved["seed"], 0, 2**63 - 1),
         overrides=words,
     )
 
@@ -222,8 +226,9 @@ def _check_schema(line: str, value: Any, hint: Any) -> None:
     try:
         msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
-        text = str(error)
-        raise BadInputError(f"{line}: {text[0].lower()}{text[1:]}") from None
+        raise BadInputError(f"{line}: {plain(str(error))}") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInputError(f"{line}: must be a finite number")
 
 
 def _check_type(line: str, value: Any, default: Any) -> None:

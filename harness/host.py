@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -17,10 +18,14 @@ LIBRARIES = ("numpy", "torch", "msgspec", "hydra-core")
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use, a container's quota included."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    cores = len(allowed) or os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
 
 
 @cache
@@ -32,7 +37,12 @@ def cpu_model() -> str:
                 return " ".join(line.partition(":")[2].split())
     except OSError:
         pass
-    return platform.processor() or platform.machine()
+    if sys.platform == "darwin":
+        named = _output("sysctl", "-n", "machdep.cpu.brand_string")
+    else:  # on ARM /proc/cpuinfo gives numbers, lscpu the names
+        lines = (_output("lscpu") or "").splitlines()
+        named = next((line.partition(":")[2] for line in lines if "Model name" in line), None)
+    return " ".join((named or "").split()) or platform.processor() or platform.machine()
 
 
 def temperature_c() -> float | None:
@@ -78,10 +88,12 @@ def code() -> Code:
 
 
 def _git(root: Path, *words: str) -> str | None:
+    return _output("git", "-C", str(root), *words)
+
+
+def _output(*words: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True
-        )
+        done = subprocess.run(words, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

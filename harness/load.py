@@ -9,7 +9,9 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,8 @@ def load_class(target: str) -> Any:
         folder = str(Path(path).parent)
         if folder not in sys.path:
             sys.path.append(folder)
-        spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+        digest = hashlib.sha256(path.encode()).hexdigest()[:8]  # ./random.py must not hide random
+        spec = importlib.util.spec_from_file_location(f"joulebench_file_{digest}", path)
         if spec is None or spec.loader is None:
             raise ImportError(f"cannot load {path}")
         module = importlib.util.module_from_spec(spec)
@@ -45,6 +48,27 @@ def load_class(target: str) -> Any:
 
 def construct(target: str, fields: dict[str, Any], group: str) -> Any:
     """Constructs a task or meter; a value of a wrong type is told as the user types the field."""
+    if is_file_target(target):
+        with own_fault(target):
+            return _construct(target, fields, group)
+    return _construct(target, fields, group)
+
+
+@contextlib.contextmanager
+def own_fault(target: str) -> Iterator[None]:
+    """Turns whatever goes wrong in a file of the user's into a line that says where."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ in ("BadInputError", "TaskError"):
+            raise
+        path = target.rpartition(":")[0]
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+        where = f"{path}:{lines[-1]}" if lines else path
+        raise BadInputError(f"{where}: {type(error).__name__}: {error}") from error
+
+
+def _construct(target: str, fields: dict[str, Any], group: str) -> Any:
     cls = load_class(target)
     hints = typing.get_type_hints(cls.__init__)
     known = inspect.signature(cls).parameters
@@ -56,9 +80,7 @@ def construct(target: str, fields: dict[str, Any], group: str) -> Any:
                 msgspec.convert(value, hints[name])
             except msgspec.ValidationError as error:
                 text = str(error)
-                raise BadInputError(
-                    f"{group}.{name}={value}: {text[0].lower()}{text[1:]}"
-                ) from None
+                raise BadInputError(f"{group}.{name}={value}: {plain(text)}") from None
     return cls(**fields)
 
 
@@ -70,6 +92,11 @@ class Outline:
     constants: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
     description: str = ""
+
+
+def plain(text: str) -> str:
+    """msgspec's "Expected `int | null`, got `str`" in the middle of a sentence."""
+    return (text[0].lower() + text[1:]).replace("`", "").replace("null", "nothing (null)")
 
 
 def outline(target: str) -> Outline:
@@ -112,6 +139,8 @@ def _literal(name: str, value: ast.expr) -> dict[str, Any]:
         found = ast.literal_eval(value)
     except ValueError:
         return {}
+    if not isinstance(found, int | float | str | list | tuple | dict | None):
+        return {}
     return {name: list(found) if isinstance(found, tuple) else found}
 
 
@@ -129,7 +158,11 @@ def sources(target: str) -> list[Path]:
         if path in found or not path.is_file():
             continue
         found.append(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (SyntaxError, ValueError):  # hashed all the same; the worker will say what is wrong
+            continue
+        for node in ast.walk(tree):
             names: list[str] = []
             if isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]

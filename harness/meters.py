@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sys
+from pathlib import Path
+
 from harness import registry
 from harness.config import METERS, Choosing
 from harness.errors import BadInputError
@@ -11,6 +16,12 @@ from metrics.meter import Meter
 
 MODEL = "cpu_time"
 INDIRECT = ("zeus", "battery")  # they see what nvml and rapl have measured already
+
+
+def zeus_may_help() -> bool:
+    """Whether to look through zeus, whose import alone takes seconds: Apple, AMD, Jetson, zeusd."""
+    places = ("/dev/kfd", "/etc/nv_tegra_release", os.environ.get("ZEUSD_SOCK_PATH", "/none"))
+    return sys.platform == "darwin" or any(Path(place).exists() for place in places)
 
 
 def joint(choosings: list[Choosing]) -> Joint:
@@ -42,13 +53,17 @@ def automatic(choosings: list[Choosing]) -> tuple[Joint, str]:
             continue
         if c.name in INDIRECT and taken:
             continue
+        if c.name == "zeus" and not zeus_may_help():
+            reasons.append("zeus: nothing here that only zeus can read")
+            continue
         sensors = meter.sensors()
         if any(sensor.usable for sensor in sensors):
             taken.append(meter)
         else:
-            reasons.append(f"{c.name}: {sensors[0].remedy if sensors else 'not here'}")
+            remedy = sensors[0].remedy if sensors else "not here"
+            reasons.append(f"{c.name}: {re.split(' [(]|[;:] ', remedy)[0]}")
     if not taken:
         raise BadInputError("meter=auto found no meter at all; say meter=cpu_time")
     names = "+".join(meter.name for meter in taken)
-    why = f" ({'; '.join(reasons)})" if reasons else ""
+    why = f" ({'; '.join(reasons)}; more: bench meters)" if reasons else ""
     return Joint(taken), f"meter=auto took {names}{why}"

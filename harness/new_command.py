@@ -7,6 +7,20 @@ from pathlib import Path
 
 from harness.errors import BadInputError
 
+TAKEN = (
+    *(
+        "None",
+        "True",
+        "False",
+        "Algorithm",
+        "Predictor",
+        "Progress",
+        "Query",
+        "Refused",
+        "Training",
+    ),
+    *("Classification", "Draw", "Score", "Target", "Task", "TaskError", "Sequence", "ClassVar"),
+)
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -14,11 +28,13 @@ def new(kind: str, path: Path) -> int:
     """Writes templates/<kind>.py to `path`, its class named after the file."""
     if path.suffix != ".py":
         raise BadInputError(f"{path}: name a Python file, such as {path.with_suffix('.py')}")
+    name = "".join(part.capitalize() for part in path.stem.split("_"))
+    if name in TAKEN:
+        raise BadInputError(f"{path.name}: the template needs the name {name} itself; take another")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", path.stem):
         raise BadInputError(
             f"{path.name}: a file that is to be imported is named in letters, digits, _"
         )
-    name = "".join(part.capitalize() for part in path.stem.split("_"))
     text = (TEMPLATES / f"{kind}.py.txt").read_text(encoding="utf-8")
     text = text.replace("CLASS", name).replace("NAME", path.stem)
     try:

@@ -64,6 +64,8 @@ def names(group: str) -> list[str]:
 
 def find(group: str, name: str) -> list[Choice]:
     """The choices behind a name (several where they differ by family), or a class in a file."""
+    if name.endswith(".py"):
+        raise BadInputError(f"{group}={name}: which class of that file? say {group}={name}:Mine")
     if is_file_target(name):
         seen = outline(name)
         about: dict[str, Any] = {"description": seen.description, **_declared(seen.constants, name)}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,14 @@ from harness import registry
 from harness.assemble import sha256
 from harness.config import Choosing, Config, configure
 from harness.errors import BadInputError
+from harness.load import is_file_target, own_fault
 from harness.progress import Display
 from harness.runner import Hooks, Run
-from metrics.record import Record, encode
+from metrics.meter import MeterError
+from metrics.record import RUN, Record, encode
 from metrics.store import Store, StoreError
 from reports.runs import print_result
+from tasks.base import TaskError
 
 
 def run(words: list[str], multirun: bool, dry: bool) -> int:
@@ -34,20 +40,33 @@ def run(words: list[str], multirun: bool, dry: bool) -> int:
         Store(folder).check_writable()
     for _, seated in runs:
         seated.fetch()
-    failed = 0
+    failed = done = 0
     for number, (config, seated) in enumerate(runs, 1):
         place = f"[{number}/{len(runs)}] " if len(runs) > 1 else ""
-        failed += sit(seated, config, place) != "ok"
+        try:
+            failed += sit(seated, config, place) != "ok"
+        except (BadInputError, TaskError, MeterError) as error:
+            if len(runs) == 1:
+                raise
+            print(f"bench: {place}{error}", file=sys.stderr)
+            failed += 1
+        done = number
         if seated.interrupted:
             break
-    if len(runs) > 1 and failed:
-        print(f"bench: {failed} of {len(runs)} runs did not finish", file=sys.stderr)
-    return 2 if failed else 0
+    if len(runs) > 1 and (failed or done < len(runs)):
+        left = f"; {len(runs) - done} were not begun" if done < len(runs) else ""
+        print(f"bench: {failed} of {done} runs did not finish{left}", file=sys.stderr)
+    return 2 if failed or done < len(runs) or seated.interrupted else 0
 
 
 def replay(name: str, results: str) -> int:
     """The same configuration, seed, nonce and repeats as an earlier run, as a new Record."""
     old = Store(results).find(name)
+    if old.kind != RUN:
+        raise BadInputError(
+            f"{old.run} is a measured command, which has no draw to replay; measure it again with: "
+            f"bench measure -- {shlex.join(old.algorithm.config['argv'])}"
+        )
     config = Config(
         task=Choosing(old.task.name, old.task.target, old.task.config, {}),
         algo=Choosing(old.algorithm.name, old.algorithm.target, old.algorithm.config, {}),
@@ -74,6 +93,8 @@ def replay(name: str, results: str) -> int:
             file=sys.stderr,
         )
         return 2
+    if new.algorithm.code_sha256 != old.algorithm.code_sha256:
+        print("the algorithm's code has changed since", file=sys.stderr)
     if new.score and old.score:
         same = new.score.value == old.score.value
         print(
@@ -100,12 +121,13 @@ def sit(seated: Run, config: Config, place: str) -> str:
     title = f"{place}{config.task.name} · {config.algo.name} · seed {config.seed}"
     with Display(console, title) as display:
         seated.hooks = Hooks(display.say, display.watch)
-        if config.meter == registry.AUTO:
-            display.say(seated.why_meter)
         record = seated.execute()
-    kept = keep(record, Store(config.results))
+    store = Store(config.results)
+    kept = keep(record, store)
+    keep_log(seated.log, store.folder / "logs" / f"{record.run}.log")
     if record.status == "ok":
-        print_result(record, kept)
+        with unbroken_pipe():
+            print_result(record, kept)
     else:
         spent = sum(row.gross_j for row in record.energy if seated.meter.counts(row))
         print(
@@ -113,7 +135,33 @@ def sit(seated: Run, config: Config, place: str) -> str:
             f"The {spent:.3g} J spent are kept as run {record.run} ({kept})",
             file=sys.stderr,
         )
+    if seated.fault:
+        if is_file_target(config.task.target):
+            with own_fault(config.task.target):
+                raise seated.fault
+        raise seated.fault
     return record.status
+
+
+@contextlib.contextmanager
+def unbroken_pipe() -> Iterator[None]:
+    """Lets a reader of our output go away without taking the runs that follow along."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit):  # rich turns the one into the other
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def keep_log(log: bytes, path: Path) -> None:
+    """What the algorithm printed, if anything, beside the Records."""
+    if log.strip():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(log)
+        except OSError as error:
+            print(f"bench: could not keep the algorithm's output ({error})", file=sys.stderr)
+            return
+        print(f"output    {path}", file=sys.stderr)
 
 
 def keep(record: Record, store: Store) -> str:
@@ -171,7 +219,10 @@ def dry_run(configs: list[Config]) -> int:
     stores: dict[str, list[Past]] = {}
     for config in configs:
         if config.results not in stores:
-            stores[config.results] = Store(config.results).load(Past).records
+            loaded = Store(config.results).load(Past)
+            stores[config.results] = loaded.records
+            for problem in loaded.problems:
+                print(f"bench: {problem}", file=sys.stderr)
         past = [p for p in stores[config.results] if p.status == "ok" and p.headline]
         same = [p for p in past if _same(p, config)]
         like = [

@@ -13,7 +13,7 @@ from harness.assemble import Outcome, assemble, hash_draws
 from harness.config import Config
 from harness.device import device_turn
 from harness.errors import BadInputError, WorkerError
-from harness.load import construct
+from harness.load import construct, hash_sources
 from harness.meters import automatic, joint
 from harness.remote import REMOTE
 from harness.sitting import Limits, Moment, Sitting, default_memory_gb
@@ -46,6 +46,8 @@ class Run:
         self.nonce = nonce
         self.replay_of = replay_of
         self.interrupted = False
+        self.fault: Exception | None = None
+        self.log = b""
         self.task: Task = construct(config.task.target, config.task.fields, "task")
         if config.meter == registry.AUTO:
             self.meter, self.why_meter = automatic(config.meters)
@@ -81,6 +83,7 @@ class Run:
         error = None
         with device_turn(self.hooks.say):
             self._start()
+            self.code = hash_sources(self.config.algo.target)  # before anybody can edit it
             try:
                 self._sit(outcome)
                 if self.config.algo.name != "empty":
@@ -92,10 +95,16 @@ class Run:
             except KeyboardInterrupt:
                 self.interrupted = True
                 phase = outcome.sitting.phase if outcome.sitting else "start"
-                status, error = "interrupted", f"interrupted by Ctrl-C in {phase}"
+                status, error = "interrupted", f"interrupted in {phase}"
+            except BadInputError:
+                raise
+            except Exception as fault:
+                self.fault = fault  # the Record first, then the noise
+                status, error = "failed", f"a fault of joulebench or the task: {fault!r}"
         if status != "ok" and outcome.audit is not None:  # only the empty run was lost
             outcome.warnings.append(f"the cost of the empty algorithm is missing: {error}")
             status, error = "ok", None
+        self.log = outcome.sitting.log if outcome.sitting else b""
         return assemble(self, outcome, status, error)
 
     def _sit(self, outcome: Outcome) -> None:
@@ -106,9 +115,14 @@ class Run:
             more = self._attempt(outcome, last=pilot == MAX_PILOTS)
             if more is None:
                 break
+            assert outcome.sitting is not None
+            train = outcome.sitting.lasted("train")
+            outcome.pilots.append(
+                {"repeats": repeats, "wall_s": train.wall_s, "cpu_s": train.cpu_s}
+            )
             self.hooks.say(
-                f"training is shorter than the meter's floor of {self.meter.floor_s:g} s: "
-                f"starting again with {more} different draws in one window"
+                f"{train.wall_s:.2g} s of training is below the meter's floor of "
+                f"{self.meter.floor_s:g} s: starting again with {more} different draws in one window"
             )
             repeats = more
 
@@ -144,7 +158,7 @@ class Run:
             return None
         draw_bytes = sum(array.nbytes for array in draws[0].train.values())
         most = min(self.task.max_repeats(), max(1, MAX_WINDOW_BYTES // max(1, draw_bytes)))
-        wanted = math.ceil(1.2 * self.meter.floor_s / window_s * len(draws))
+        wanted = math.ceil(1.5 * self.meter.floor_s / window_s * len(draws))
         return min(most, wanted) if min(most, wanted) > len(draws) else None
 
     def _examine(self, sitting: Sitting, draws: list[Draw]) -> tuple[Score, list[float]]:
@@ -177,6 +191,7 @@ class Run:
             self.meter,
             Limits(**{"memory_gb": default_memory_gb(), **bounds}),
             self.threads,
+            self.meter.sees_gpu,
             watch,
         )
 

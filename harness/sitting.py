@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -34,6 +35,10 @@ from metrics.record import EnergyRow, Phase
 from tasks.base import Draw, PredictionError
 
 WATCH_EVERY_S = 0.25
+MAX_REPLY_BYTES = (
+    64 << 20
+)  # the largest answer there can be is log-probabilities of a batch of lanes
+LOG_BYTES = 1 << 20
 MESSAGE_TIMEOUT = struct.pack("ll", 60, 0)  # a message begun must end within 60 s
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -81,17 +86,22 @@ class Sitting:
         meter: Meter,
         limits: Limits,
         threads: int,
+        gpu: bool,
         watch: Callable[[Moment], None] = lambda moment: None,
     ) -> None:
         self.meter = meter
         self.limits = limits
         self.threads = threads
+        self.gpu = gpu
         self.watch = watch
         self.windows: list[Window] = []
         self.phases: list[Phase] = []
         self.phase = "start"
         self.queries = 0
         self.adapts: bool | None = None
+        self.log = b""
+        self.overdue = False
+        self.looked_s = 0.0
 
     def __enter__(self) -> Sitting:
         self.folder = Path(tempfile.mkdtemp(prefix="joulebench-"))
@@ -103,7 +113,7 @@ class Sitting:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", BOOT.format(fd=theirs.fileno())],
                 cwd=self.folder / "work",
-                env=environment(self.folder, self.threads),
+                env=environment(self.folder, self.threads, self.gpu),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -128,6 +138,7 @@ class Sitting:
             self.process.wait(timeout=0.2)
         self.tree.kill()
         self.process.wait()
+        self.log = self._tail(LOG_BYTES)
         self.channel.close()
         self.meter.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -139,11 +150,15 @@ class Sitting:
         self.tree.peak_rss_bytes = 0
         self.tree.rss_bytes()
         self.mark = self.meter.begin()
+        watchdog = threading.Timer(limit_s, self._overrun)
+        watchdog.daemon = True
+        watchdog.start()
         cpu_s, self.begin_s = self.tree.cpu_s(), monotonic_s()
         try:
             yield
         finally:
             now_s = monotonic_s()
+            watchdog.cancel()
             cpu_s = self.tree.cpu_s() - cpu_s
             self.tree.rss_bytes()
             end = self.meter.end(now_s)
@@ -200,8 +215,10 @@ class Sitting:
             reply = self.ask(request)
             while reply["is"] == "query":
                 index, x = reply.get("draw"), reply.get("x")
-                if not isinstance(x, np.ndarray) or not isinstance(index, int):
+                if not isinstance(x, np.ndarray):
                     raise WorkerError("the algorithm's Query holds no array of inputs")
+                if type(index) is not int or not 0 <= index < len(draws):
+                    raise WorkerError(f"a Query came for draw {index!r} of {len(draws)}")
                 labels = answer(draws[index], x, asked[index])
                 asked[index] += len(labels)
                 self.queries += len(labels)
@@ -229,11 +246,13 @@ class Sitting:
             while True:
                 while not self.channel.poll(WATCH_EVERY_S):
                     self._watch()
-                reply = wire.receive(self.channel)
+                reply = wire.receive(self.channel, MAX_REPLY_BYTES)
                 if reply.get("is") == "progress":
                     self._watch(reply)
                     continue
                 break
+            if monotonic_s() - self.looked_s > WATCH_EVERY_S:
+                self._watch()  # a worker that answers at once is looked at as well
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise WorkerError(self._death()) from None
         except BlockingIOError:
@@ -242,11 +261,15 @@ class Sitting:
             ) from None
         except wire.WireError as error:
             raise WorkerError(f"the worker sent something that is {error}") from None
-        if reply.get("is") not in ("refused", "error"):
-            return {"is": None, **reply}
+        if not isinstance(reply.get("is"), str):
+            raise WorkerError(f"the worker's reply in {self.phase} does not say what it is")
+        if reply["is"] not in ("refused", "error"):
+            return reply
         text = " ".join(str(reply.get("text")).split())
-        if reply["is"] == "refused":
+        if reply["is"] == "refused" and self.phase == "setup":
             raise BadInputError(text)
+        if reply["is"] == "refused":  # too late: whoever has seen the draw may not choose it
+            raise WorkerError(f"the algorithm refused in {self.phase}: {text}")
         if reply.get("memory"):
             raise WorkerError(f"the algorithm ran out of memory in {self.phase} ({text[:200]})")
         raise WorkerError(f"the algorithm failed in {self.phase}: {text} (at {reply.get('where')})")
@@ -255,12 +278,26 @@ class Sitting:
         with contextlib.suppress(OSError):  # if it is dead already, the request will tell
             os.write(self.channel.fileno(), b"!")
 
+    def _overrun(self) -> None:
+        """The watchdog's: whatever the worker and the parent are doing, it ends here."""
+        self.overdue = True
+        self.tree.signal(signal.SIGKILL)
+
+    def _late(self) -> str:
+        return (
+            f"the worker was still in {self.phase} after limits.{self.phase}_s={self.limit_s:g} "
+            "and was ended; raise the limit if that was to be expected"
+        )
+
     def _watch(self, progress: dict[str, Any] | None = None) -> None:
-        elapsed_s = monotonic_s() - self.begin_s
-        if elapsed_s > self.limit_s:
+        self.looked_s = monotonic_s()
+        elapsed_s = self.looked_s - self.begin_s
+        if self.overdue:
+            raise WorkerError(self._late())
+        if self.tree.hides_children():
             raise WorkerError(
-                f"the worker was still in {self.phase} after limits.{self.phase}_s={self.limit_s:g} "
-                "and was ended; raise the limit if that was to be expected"
+                f"the algorithm ignores SIGCHLD in {self.phase}, which hides the CPU time of its "
+                "children from every meter; it must not"
             )
         rss_bytes = self.tree.rss_bytes()
         if rss_bytes > self.limits.memory_gb * 1e9:
@@ -270,19 +307,21 @@ class Sitting:
             )
         joules = self.meter.glance(self.mark)
         seen = progress or {}
-        loss = seen.get("loss")
+        loss, step, of = (seen.get(name) for name in ("loss", "step", "of"))
         self.watch(
             Moment(
                 phase=self.phase,
                 elapsed_s=elapsed_s,
                 joules=joules,
-                loss=loss if isinstance(loss, float) else None,
-                step=int(seen.get("step") or 0),
-                of=int(seen.get("of") or 0),
+                loss=loss if type(loss) is float else None,
+                step=step if type(step) is int else 0,
+                of=of if type(of) is int else 0,
             )
         )
 
     def _death(self) -> str:
+        if self.overdue:
+            return self._late()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=2)
         code = self.process.returncode
@@ -291,25 +330,27 @@ class Sitting:
         if code == -signal.SIGKILL:
             return f"the worker was killed in {self.phase} (SIGKILL: most likely out of memory)"
         if code < 0:
-            return f"the worker crashed in {self.phase} ({signal.Signals(-code).name}){self._last_words()}"
+            name = {s.value: s.name for s in signal.Signals}.get(-code, f"signal {-code}")
+            return f"the worker crashed in {self.phase} ({name}){self._last_words()}"
         return f"the worker ended in {self.phase} with exit code {code}{self._last_words()}"
 
+    def _tail(self, size: int) -> bytes:
+        with contextlib.suppress(OSError), (self.folder / "worker.log").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read(size)
+        return b""
+
     def _last_words(self) -> str:
-        with contextlib.suppress(OSError):
-            lines = (
-                (self.folder / "worker.log")
-                .read_bytes()[-2000:]
-                .decode(errors="replace")
-                .split("\n")
-            )
-            spoken = [line.strip() for line in lines if line.strip()]
-            if spoken:
-                return f": {spoken[-1][:300]}"
-        return ""
+        lines = self._tail(2000).decode(errors="replace").split("\n")
+        spoken = [line.strip() for line in lines if line.strip()]
+        return f": {spoken[-1][:300]}" if spoken else ""
 
 
-def environment(folder: Path, threads: int) -> dict[str, str]:
-    """The worker's environment: what programs need to run, and nothing of the user's."""
+def environment(folder: Path, threads: int, gpu: bool) -> dict[str, str]:
+    """The worker's environment: what programs need to run, and nothing of the user's.
+
+    gpu: whether a GPU's work is on the bill. Where it is not, the worker is shown no GPU.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -322,6 +363,7 @@ def environment(folder: Path, threads: int) -> dict[str, str]:
         "TMPDIR": str(folder / "tmp"),
         "PYTHONUSERBASE": site.getuserbase(),  # packages installed with --user are found by HOME
         "PYTHONHASHSEED": "0",
+        **({} if gpu else {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": ""}),
     }
 
 

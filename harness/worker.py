@@ -26,6 +26,7 @@ from tasks.sequence import SequenceSpec
 
 PROGRESS_EVERY_S = 0.25
 PR_SET_PDEATHSIG = 1
+SIGNS = np.array([-1, 1], np.int8)
 SPECS: dict[str, type] = {"classification": Classification, "sequence": SequenceSpec}
 
 
@@ -56,7 +57,8 @@ class Worker:
     def prepare(self, target: str, fields: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
         """Constructs the algorithm and lets it warm up on the public spec."""
         self.algorithm = load_class(target)(**fields)
-        self.algorithm.prepare(SPECS[spec["family"]](**spec))
+        self.spec = SPECS[spec["family"]](**spec)
+        self.algorithm.prepare(self.spec)
         synchronise()
         return {"is": "ready", "adapts": bool(self.algorithm.adapts)}
 
@@ -82,8 +84,19 @@ class Worker:
                     raise TypeError(
                         f"train yielded a {type(event).__name__}; yield Progress or Query"
                     )
+        for predictor in self.predictors:
+            self._first_answer(predictor)
         synchronise()
         return {"is": "trained"}
+
+    def _first_answer(self, predictor: Any) -> None:
+        """A predictor is ready once it has answered: what it puts off until then is training."""
+        spec: Any = self.spec
+        if spec.family == "classification":
+            predictor.predict(np.random.default_rng().choice(SIGNS, (1, spec.n)))
+        else:
+            predictor.reset(1)
+            predictor.predict()
 
     def predict(self, draw: int, x: np.ndarray) -> dict[str, Any]:
         """Labels of a classification predictor."""

@@ -9,11 +9,12 @@ CPU time is the worker's own, never the machine's load, so another program's wor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from metrics.meter import Meter, MeterError, Sensor, Window
 from metrics.record import EnergyRow
 
+PUBLISHED_W = (3.5, 0.7, 4.5)
 RAM_W_PER_GB = 0.392
 RAM_LOW_W_PER_GB = 0.375
 RAM_HIGH_W_PER_GB = 0.4083
@@ -21,10 +22,10 @@ RAM_HIGH_W_PER_GB = 0.4083
 
 @dataclass(frozen=True)
 class Mark:
-    """CPU seconds and resident bytes of the tree at one moment."""
+    """CPU seconds and resident bytes x seconds of the tree until one moment."""
 
     cpu_s: float
-    rss_bytes: int
+    rss_byte_s: float
 
 
 class CpuTime(Meter):
@@ -40,9 +41,9 @@ class CpuTime(Meter):
 
     def __init__(
         self,
-        w_per_cpu_s: float = 3.5,
-        low_w_per_cpu_s: float = 0.7,
-        high_w_per_cpu_s: float = 4.5,
+        w_per_cpu_s: float = PUBLISHED_W[0],
+        low_w_per_cpu_s: float = PUBLISHED_W[1],
+        high_w_per_cpu_s: float = PUBLISHED_W[2],
         floor_s: float = 0.25,
     ) -> None:
         if not 0 < low_w_per_cpu_s <= w_per_cpu_s <= high_w_per_cpu_s:
@@ -56,6 +57,11 @@ class CpuTime(Meter):
         self.low_w_per_cpu_s = low_w_per_cpu_s
         self.high_w_per_cpu_s = high_w_per_cpu_s
         self.floor_s = floor_s
+        if (w_per_cpu_s, low_w_per_cpu_s, high_w_per_cpu_s) != PUBLISHED_W:
+            # Other watts are another model, and another board.
+            self.source = (
+                f"modelled:cpu_time({w_per_cpu_s:g} W, {low_w_per_cpu_s:g}-{high_w_per_cpu_s:g})"
+            )
 
     def sensors(self) -> list[Sensor]:
         note = f"{self.w_per_cpu_s:g} W per busy CPU ({self.low_w_per_cpu_s:g} to "
@@ -65,7 +71,8 @@ class CpuTime(Meter):
         ]
 
     def begin(self) -> Mark:
-        return Mark(self.tree.cpu_s(), self.tree.rss_bytes())
+        self.tree.rss_bytes()
+        return Mark(self.tree.cpu_s(), self.tree.rss_byte_s)
 
     def end(self, now_s: float) -> Mark:
         return self.begin()
@@ -73,11 +80,16 @@ class CpuTime(Meter):
     def glance(self, begin: Mark) -> float:
         return (self.tree.cpu_s() - begin.cpu_s) * self.w_per_cpu_s
 
+    def probes(self) -> list[tuple[str, dict[str, Any]]]:
+        own = hasattr(self, "tree") and self.tree.includes_parent
+        fields = {"w_per_cpu_s": self.w_per_cpu_s, "with_parent": own}
+        return [("metrics.machine_probe.worker", fields)]
+
     def rows(self, window: Window, idle: list[Window]) -> list[EnergyRow]:
         begin: Mark = window.begin
         end: Mark = window.end
         cpu_s = end.cpu_s - begin.cpu_s
-        gb_s = (begin.rss_bytes + end.rss_bytes) / 2 / 1e9 * window.length_s
+        gb_s = (end.rss_byte_s - begin.rss_byte_s) / 1e9
         step_s = self.tree.resolution_s
         low_j = (cpu_s - min(step_s, cpu_s)) * self.low_w_per_cpu_s
         high_j = (cpu_s + step_s) * self.high_w_per_cpu_s

@@ -16,6 +16,7 @@ from metrics.process_tree import ProcessTree
 from metrics.record import EnergyRow
 
 WHOLE_MACHINE = ("wall", "battery")
+SEE_GPU = {"nvml", "zeus", "wall", "battery"}
 
 
 class Joint(Meter):
@@ -29,6 +30,7 @@ class Joint(Meter):
         self.floor_s = max(meter.floor_s for meter in meters)
         self.idle_s = max(meter.idle_s for meter in meters)
         self.problems: list[str] = []
+        self.source = "+".join(meter.source for meter in meters)  # until it is opened
 
     def open(self, tree: ProcessTree) -> None:
         super().open(tree)
@@ -54,6 +56,11 @@ class Joint(Meter):
             taken = {domain for _, domain in pairs}
             pairs += [(meter.source, domain) for domain in meter.domains if domain not in taken]
         return pairs
+
+    @property
+    def sees_gpu(self) -> bool:
+        """Whether a GPU's work would be on the bill."""
+        return bool(set(self.names) & SEE_GPU)
 
     @property
     def names(self) -> list[str]:

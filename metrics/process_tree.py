@@ -22,6 +22,10 @@ PR_SET_CHILD_SUBREAPER = 36
 LINUX = sys.platform == "linux"
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 CLOCK_S = 1e-6 if LINUX else TICK_S
+TELLS_CHILDREN = Path(
+    f"/proc/{os.getpid()}/task/{os.getpid()}/children"
+).exists()  # a kernel option
+SIGCHLD_BIT = 1 << (signal.SIGCHLD - 1)
 
 
 def adopt_orphans() -> bool:
@@ -37,8 +41,12 @@ class ProcessTree:
     resolution_s is a microsecond while the worker is alone, and a clock tick once it has had children.
     Descendants that have ended are counted through their reaper: a process of the tree (resolution one
     clock tick) or, for orphans and the worker itself, this process's usage of reaped children. Other
-    children of this process must not end while the tree is read; it has none while a worker runs.
+    children of this process (from before, or told to `ignore`) must not end while the tree is read.
+
+    rss_byte_s: resident bytes integrated over seconds, by trapezoids between calls of `rss_bytes`.
     """
+
+    includes_parent = False
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -47,6 +55,12 @@ class ProcessTree:
         self._last_s = 0.0
         self.resolution_s = CLOCK_S
         self.peak_rss_bytes = 0
+        self.rss_byte_s = 0.0
+        self._rss_seen = 0, time.monotonic()
+
+    def ignore(self, pid: int) -> None:
+        """A child of this process that is no part of the tree, such as a sampler."""
+        self._mine.add(pid)
 
     def members(self) -> list[int]:
         """Pids of the living and of those not yet reaped; orphans are this process's new children."""
@@ -64,7 +78,7 @@ class ProcessTree:
         members = self.members()
         for pid in members:
             with contextlib.suppress(OSError, psutil.Error):
-                reaped = reaped_by_s(pid)
+                reaped = 0.0 if pid == os.getpid() else reaped_by_s(pid)  # its own are in already
                 seconds += own_cpu_s(pid) + reaped
                 if len(members) > 1 or reaped:
                     self.resolution_s = TICK_S
@@ -77,8 +91,23 @@ class ProcessTree:
         for pid in self.members():
             with contextlib.suppress(OSError, psutil.Error):
                 total += rss_bytes(pid)
+        before, since_s = self._rss_seen
+        now_s = time.monotonic()
+        # Memory of a tree that has ended stood until now, as far as anybody can tell.
+        self.rss_byte_s += (before + total if total else 2 * before) / 2 * (now_s - since_s)
+        self._rss_seen = total, now_s
         self.peak_rss_bytes = max(self.peak_rss_bytes, total)
         return total
+
+    def hides_children(self) -> bool:
+        """Whether a member ignores SIGCHLD: the kernel then adds its children's CPU time to nobody."""
+        for pid in self.members() if LINUX else []:
+            with contextlib.suppress(OSError):
+                status = Path(f"/proc/{pid}/status").read_text()
+                ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+                if ignored & SIGCHLD_BIT:
+                    return True
+        return False
 
     def signal(self, number: int) -> None:
         """Sends a signal to every member."""
@@ -104,13 +133,36 @@ class ProcessTree:
                     os.waitpid(pid, os.WNOHANG)
 
 
+class OwnTree(ProcessTree):
+    """This process itself with all its descendants, for metering a stretch of its own program.
+
+    Its children are the program's: they are neither reaped nor ended here.
+    """
+
+    includes_parent = True
+
+    def __init__(self) -> None:
+        super().__init__(os.getpid())
+        self._mine.clear()
+
+    def members(self) -> list[int]:
+        return [self.pid, *super().members()]
+
+    def kill(self) -> None:
+        raise RuntimeError("a process does not end its own tree")
+
+    def _reap_orphans(self) -> None:
+        return
+
+
 def children(pid: int) -> list[int]:
     """Pids of a process's children, zombies included; empty if the process is gone."""
-    if LINUX:
+    if TELLS_CHILDREN:
         found: list[int] = []
         with contextlib.suppress(OSError):
             for task in Path(f"/proc/{pid}/task").iterdir():
-                found += map(int, (task / "children").read_bytes().split())
+                with contextlib.suppress(OSError):  # a thread may end meanwhile
+                    found += map(int, (task / "children").read_bytes().split())
         return found
     with contextlib.suppress(psutil.Error):
         return [p.pid for p in psutil.Process(pid).children()]

@@ -12,6 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 SCHEMA_VERSION = 1
+RUN = "run"
+MEASURED_COMMAND = "measured command"
 
 Status = Literal["ok", "failed", "interrupted"]
 
@@ -68,7 +70,8 @@ class Headline(msgspec.Struct, kw_only=True, frozen=True):
     """The figures to quote; every one says which energy rows it sums.
 
     energy_j: J per training, gross. net_j: the same above idle, where idle was measured.
-    cold_j: setup + one training + the predictions of one examination. inference_j: J per prediction.
+    cold_j: setup + one training + the predictions of one examination. inference_j: J per prediction,
+    None where nothing was predicted. Of a measured command, energy_j and cold_j are the whole of it.
     joules_per_accuracy: energy_j / skill, only where skill > 0.
     """
 
@@ -77,7 +80,7 @@ class Headline(msgspec.Struct, kw_only=True, frozen=True):
     domains: list[str]
     energy_j: Interval
     cold_j: Interval
-    inference_j: Interval
+    inference_j: Interval | None
     joules_per_accuracy: float | None
     net_j: Interval | None
     wall_s: float
@@ -110,7 +113,10 @@ class ScoreResult(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class TaskInfo(msgspec.Struct, kw_only=True, frozen=True):
-    """What was asked. config_sha256 is over the canonical JSON of config; data_sha256 over all draws."""
+    """What was asked, and the bar it was held to.
+
+    config_sha256 is over the canonical JSON of target (the class) and config; data_sha256 over all draws.
+    """
 
     name: str
     family: str
@@ -121,6 +127,8 @@ class TaskInfo(msgspec.Struct, kw_only=True, frozen=True):
     config_sha256: str
     data_sha256: str | None = None
     data: dict[str, Any] = {}
+    bar: float | None = None
+    margin: float | None = None
 
 
 class AlgorithmInfo(msgspec.Struct, kw_only=True, frozen=True):
@@ -140,7 +148,8 @@ class DrawInfo(msgspec.Struct, kw_only=True, frozen=True):
     """How the exam was drawn: seed is public, nonce was private until this Record.
 
     repeats: different draws trained within one window. replay_of: the run whose nonce was given, in
-    which case the exam could be foreseen and the run is not ranked.
+    which case the exam could be foreseen and the run is not ranked. pilots: sittings on other draws that
+    were too short to count, each with its repeats, wall_s and cpu_s of training.
     """
 
     seed: int
@@ -148,6 +157,7 @@ class DrawInfo(msgspec.Struct, kw_only=True, frozen=True):
     repeats: int
     replay_of: str | None = None
     queries: int = 0
+    pilots: list[dict[str, float]] = []
 
 
 class EmptyInfo(msgspec.Struct, kw_only=True, frozen=True):
@@ -185,6 +195,10 @@ class Code(msgspec.Struct, kw_only=True, frozen=True):
 class Record(msgspec.Struct, kw_only=True, frozen=True):
     """One run, finished or not. A failed run keeps the energy that it had spent.
 
+    kind: "run", or "measured command": work that sat no exam (any command, or a stretch of a program).
+    Its task is called "command", its algorithm's config is what was called, and it has no score, no
+    draw and no hash of its code; it is on no board. trace: the power trace (parquet; a PNG lies beside
+    it), relative to the folder of the Records. source: of the joules that a headline sums or would sum.
     meter: what each meter says of itself: its library with path and hash, boards, periods.
     """
 
@@ -202,6 +216,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     headline: Headline | None
     energy: list[EnergyRow]
     phases: list[Phase]
+    source: str
     empty: EmptyInfo | None
     isolation: str
     audit: dict[str, Any]
@@ -209,6 +224,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     code: Code
     settings: dict[str, Any]
     meter: dict[str, Any] = {}
+    trace: str | None = None
     warnings: list[str] = []
 
 

@@ -2,7 +2,7 @@
 
 A row is an algorithm with one configuration; its figures are medians over its finished runs. Ranked
 are the rows that meet the target, by energy; then those that do not, by skill. Runs that failed are
-counted, and replays, whose exam could be foreseen, are left out.
+counted; replays, whose exam could be foreseen, and measured commands, which sat none, are left out.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from metrics.record import RUN
 from metrics.store import Store, StoreError
 from reports.units import scaled
 
 WIDTH = 130
 COLUMNS = {
-    "board": "task / variant / access / energy source / device class: rows compare only within one",
+    "board": "task / variant / access / bar / energy source / device class: compare only within one",
     "rank": "place on its board; empty where no run finished",
     "task": "name of the task",
     "algo": "name of the algorithm",
@@ -53,6 +54,9 @@ COLUMNS = {
     "process": "how the configuration was found",
     "algo_sha256": "identity of the algorithm's configuration (first 12 digits)",
     "algo_config": "the configuration, as JSON",
+    "code_sha256": "identity of the algorithm's code (first 12 digits)",
+    "threads": "threads that its libraries were given",
+    "score_sd": "standard deviation of the score between runs (other draws), where there are several",
 }
 
 
@@ -64,11 +68,14 @@ class Task(msgspec.Struct, gc=False):
     name: str
     variant: str
     access: str
+    bar: float | None = None
+    margin: float | None = None
 
 
 class Algorithm(msgspec.Struct, gc=False):
     name: str
     config_sha256: str
+    code_sha256: str
     config: msgspec.Raw
     adapts: bool | None
 
@@ -80,10 +87,9 @@ class Value(msgspec.Struct, gc=False):
 
 
 class Headline(msgspec.Struct, gc=False):
-    source: str
     energy_j: Value
     cold_j: Value
-    inference_j: Value
+    inference_j: Value | None
     wall_s: float
     cpu_s: float
 
@@ -100,6 +106,7 @@ class Score(msgspec.Struct, gc=False):
 
 class Host(msgspec.Struct, gc=False):
     device_class: str
+    threads: int
 
 
 class Line(msgspec.Struct, gc=False):
@@ -112,9 +119,10 @@ class Line(msgspec.Struct, gc=False):
     process: str
     draw: Draw
     host: Host
-    energy: msgspec.Raw
+    source: str
     headline: Headline | None
     score: Score | None
+    kind: str = RUN
 
 
 def leaderboard(folder: Path, csv_path: str | None, columns: bool) -> int:
@@ -149,7 +157,7 @@ def board_rows(lines: list[Line]) -> list[dict[str, Any]]:
     """One dict per row, by board and rank; keys are COLUMNS."""
     groups: dict[tuple[str, ...], list[Line]] = defaultdict(list)
     for line in lines:
-        if line.status != "interrupted" and line.draw.replay_of is None:
+        if line.kind == RUN and line.status != "interrupted" and line.draw.replay_of is None:
             groups[_identity(line)].append(line)
     boards: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for group in groups.values():
@@ -165,18 +173,14 @@ def board_rows(lines: list[Line]) -> list[dict[str, Any]]:
 
 
 def _identity(line: Line) -> tuple[str, ...]:
-    source = line.headline.source if line.headline else _first_source(line)
+    """What runs must share to be of one row; the first six make the board."""
     task, algorithm = line.task, line.algorithm
+    bar = "no bar" if task.bar is None else f"bar {task.bar:.6g} margin {task.margin:.4g}"
     return (
-        *(task.name, task.variant, task.access, source, line.host.device_class),
-        *(algorithm.name, algorithm.config_sha256, line.process),
+        *(task.name, task.variant, task.access, bar, line.source, line.host.device_class),
+        *(algorithm.name, algorithm.config_sha256, algorithm.code_sha256, line.process),
+        str(line.host.threads),
     )
-
-
-def _first_source(line: Line) -> str:
-    """The source of a run that has no headline: that of its first energy row."""
-    rows = msgspec.json.decode(line.energy)
-    return str(rows[0]["source"]) if rows else ""
 
 
 def _row(group: list[Line]) -> dict[str, Any]:
@@ -184,10 +188,10 @@ def _row(group: list[Line]) -> dict[str, Any]:
     done = [(g.headline, g.score) for g in group if g.headline and g.score]
     heads = [head for head, _ in done]
     scores = [score for _, score in done]
-    name, variant, access, source, device, *_ = _identity(first)
+    name, variant, access, bar, source, device, *_ = _identity(first)
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {
-        "board": " / ".join((name, variant, access, source, device)),
+        "board": " / ".join((name, variant, access, bar, source, device)),
         "task": name,
         "algo": first.algorithm.name,
         "source": source,
@@ -198,6 +202,8 @@ def _row(group: list[Line]) -> dict[str, Any]:
         "failed": sum(g.status == "failed" for g in group),
         "adapts": first.algorithm.adapts,
         "process": first.process,
+        "threads": first.host.threads,
+        "code_sha256": first.algorithm.code_sha256[:12],
         "algo_sha256": first.algorithm.config_sha256[:12],
         "algo_config": bytes(first.algorithm.config).decode(),
     }
@@ -206,11 +212,13 @@ def _row(group: list[Line]) -> dict[str, Any]:
     last = scores[-1]
     errors = [s.se for s in scores if s.se is not None]
     score = statistics.median(s.value for s in scores)
+    predicting = [h.inference_j.value for h in heads if h.inference_j]
     row |= {
         "score": score,
         "score_name": last.name,
         "score_unit": last.unit,
         "score_se": statistics.median(errors) if errors else None,
+        "score_sd": statistics.stdev(s.value for s in scores) if len(scores) > 1 else None,
         "target": last.target,
         "target_met": _met(score, last),
         "skill": statistics.median(s.skill for s in scores),
@@ -218,7 +226,7 @@ def _row(group: list[Line]) -> dict[str, Any]:
         "energy_low_j": statistics.median(h.energy_j.low for h in heads),
         "energy_high_j": statistics.median(h.energy_j.high for h in heads),
         "cold_j": statistics.median(h.cold_j.value for h in heads),
-        "inference_j": statistics.median(h.inference_j.value for h in heads),
+        "inference_j": statistics.median(predicting) if predicting else None,
         "wall_s": statistics.median(h.wall_s for h in heads),
         "cpu_s": statistics.median(h.cpu_s for h in heads),
     }
@@ -265,7 +273,8 @@ def print_boards(rows: list[dict[str, Any]]) -> None:
     for board in boards.values():
         first = next((row for row in board if row["runs"]), board[0])
         head = f"{first['task']} ({first['variant']}, {first['access']})  {first['source']}"
-        console.print(f"[bold]{head}[/]\n{first['device']}", soft_wrap=True)
+        console.print(head, style="bold", markup=False, soft_wrap=True)
+        console.print(first["device"], markup=False, soft_wrap=True)
         table = Table(box=None, pad_edge=False)
         for name in (
             "",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from metrics.record import Record, ScoreResult, encode, json_schema
+from metrics.record import MEASURED_COMMAND, Record, ScoreResult, encode, json_schema
 from metrics.store import Store
 from reports.units import interval, scaled
 from reports.units import score as scored
@@ -17,10 +19,15 @@ from reports.units import score as scored
 
 def print_result(record: Record, kept: str) -> None:
     """The short result of a finished run, on standard output."""
+    if record.kind == MEASURED_COMMAND:
+        print_measured(record, kept, sys.stdout)
+        return
     console = Console(highlight=False, soft_wrap=True)
     console.print(
-        f"[bold]{record.task.name}[/] ({record.task.variant}) · [bold]{record.algorithm.name}[/] · "
-        f"seed {record.draw.seed}"
+        f"{record.task.name} ({record.task.variant}) · {record.algorithm.name} · "
+        f"seed {record.draw.seed}",
+        style="bold",
+        markup=False,
     )
     score, head = record.score, record.headline
     if score is None or head is None:
@@ -40,9 +47,10 @@ def print_result(record: Record, kept: str) -> None:
         rows.append(("", f"{interval(head.net_j, 'J')} above idle"))
     rows += [
         ("cold", f"{interval(head.cold_j, 'J')} setup, one training, one examination"),
-        ("inference", f"{interval(head.inference_j, 'J')} per prediction"),
     ]
-    if head.joules_per_accuracy is not None:
+    if head.inference_j:
+        rows.append(("inference", f"{interval(head.inference_j, 'J')} per prediction"))
+    if head.joules_per_accuracy is not None and score.target_met is not False:
         rows.append(
             (
                 "",
@@ -58,7 +66,29 @@ def print_result(record: Record, kept: str) -> None:
         rows.append(
             ("queries", f"{record.draw.queries / record.draw.repeats:.4g} labels per training")
         )
+    if record.settings.get("meter") == "auto":
+        rows.append(("meter", record.settings["why_meter"]))
     rows += [("warning", warning) for warning in record.warnings]
+    rows.append(("record", f"{record.run} in {kept}"))
+    for name, text in rows:
+        console.print(f"{name:<9} {text}", markup=False)
+
+
+def print_measured(record: Record, kept: str, file: TextIO) -> None:
+    """The short result of a measured command."""
+    console = Console(highlight=False, soft_wrap=True, file=file)
+    console.print(f"[bold]{escape(record.algorithm.name)}[/] · {record.error or record.status}")
+    head, rows = record.headline, []
+    if head:
+        rows.append(("energy", f"{interval(head.energy_j, 'J')} in all; {head.source}"))
+        if head.net_j and not head.modelled:
+            rows.append(("", f"{interval(head.net_j, 'J')} above idle"))
+        rows.append(("time", f"{scaled(head.wall_s, 's')} wall, {scaled(head.cpu_s, 's')} CPU"))
+    if record.settings.get("meter") == "auto":
+        rows.append(("meter", record.settings["why_meter"]))
+    rows += [("warning", warning) for warning in record.warnings]
+    if record.trace:
+        rows.append(("trace", f"{Path(kept).parent / record.trace} (and .png)"))
     rows.append(("record", f"{record.run} in {kept}"))
     for name, text in rows:
         console.print(f"{name:<9} {text}", markup=False)
@@ -80,7 +110,7 @@ def show(folder: Path, run: str, as_json: bool) -> int:
         return 0
     console = Console(highlight=False, soft_wrap=True)
     print_result(record, str(store.path))
-    if record.error:
+    if record.error and record.kind != MEASURED_COMMAND:
         console.print(f"{record.status}: {record.error}", markup=False)
     phases = Table(title="\nphases", title_justify="left", box=None, pad_edge=False)
     for name in ("phase", "wall", "CPU", "peak memory", "repeats"):
@@ -130,6 +160,10 @@ def show(folder: Path, run: str, as_json: bool) -> int:
         "libraries": f"Python {host.python}, "
         + ", ".join(f"{name} {version}" for name, version in host.libraries.items()),
     }
+    if record.kind == MEASURED_COMMAND:
+        facts["command"] = facts["algorithm"]
+        for name in ("task", "data", "algorithm", "its code", "adapts", "draw"):
+            del facts[name]
     console.print()
     for name, text in facts.items():
         console.print(f"{name:<9} {text}", markup=False)
@@ -157,10 +191,15 @@ def compare(folder: Path, a: str, b: str) -> int:
         table.add_row("target", _target(left.score), _target(right.score), "")
     if left.headline and right.headline:
         one, two = left.headline, right.headline
+        per_prediction = []
+        each = "J" if left.kind == MEASURED_COMMAND else "J per training"
+        if one.inference_j and two.inference_j:
+            x, y = one.inference_j.value, two.inference_j.value
+            per_prediction.append(("J per prediction", "J", x, y))
         for name, unit, x, y in (
-            ("J per training", "J", one.energy_j.value, two.energy_j.value),
+            (each, "J", one.energy_j.value, two.energy_j.value),
             ("cold J", "J", one.cold_j.value, two.cold_j.value),
-            ("J per prediction", "J", one.inference_j.value, two.inference_j.value),
+            *per_prediction,
             ("wall s", "s", one.wall_s, two.wall_s),
             ("CPU s", "s", one.cpu_s, two.cpu_s),
         ):

@@ -130,7 +130,7 @@ class NanoGPT(Task):
                 f"{repeats} draws in a window: task.text={self.text} task.split={self.split} "
                 f"allows {self.max_repeats()}"
             )
-        drawn = []
+        drawn: list[Draw] = []
         for r in range(repeats):
             if self.text == "grammar":
                 text = texts.load("grammar", length=self._length, entropy=[*entropy, 2, r])
@@ -138,7 +138,8 @@ class NanoGPT(Task):
                     self._grammar_sha256 = text.sha256
             else:
                 text = self._fixed
-            drawn.append(self._draw(text, entropy, r))
+            draw = self._draw(text, entropy, r)
+            drawn.append(_in_cipher(draw, entropy, r) if repeats > 1 else draw)
         self._first, self._first_score = drawn[0], None
         return drawn
 
@@ -243,6 +244,21 @@ class NanoGPT(Task):
         count = min(len(held), self.score_bytes) // self.segment
         segments = held[: count * self.segment].reshape(count, self.segment).copy()
         return Draw({"text": np.roll(rest, -(turn % len(rest)))}, {"segments": segments})
+
+
+def _in_cipher(draw: Draw, entropy: Sequence[int], r: int) -> Draw:
+    """The same draw in a cipher of its own: letters are exchanged, a and A for the same other letter.
+
+    The draws of one window are pieces of one text, so a model of one would serve for all and the other
+    trainings could be skipped. In another cipher it is worth nothing, while spaces, words, case and
+    every frequency that can be learned are as they were.
+    """
+    keys = [_random(entropy, [3, r, letter]) for letter in range(26)]
+    order = np.argsort(np.array(keys, np.uint64), kind="stable").astype(np.uint8)
+    table = np.arange(256, dtype=np.uint8)
+    for first in (ord("a"), ord("A")):
+        table[first : first + 26] = first + order
+    return Draw({"text": table[draw.train["text"]]}, {"segments": table[draw.key["segments"]]})
 
 
 def _topics(sections: np.ndarray, n: int, tenth: int, least: int, where: int) -> tuple[int, int]:

@@ -81,22 +81,21 @@ def test_a_refusal_is_the_users_error_and_leaves_no_record(bench: Bench, home: P
     assert not Store(home / "results").load(Record).records
 
 
-@pytest.mark.parametrize(("phase", "after_s"), [("setup", 1.0), ("train", 3.0), ("inference", 4.4)])
-def test_ctrl_c_in_each_phase(home: Path, phase: str, after_s: float) -> None:
+@pytest.mark.parametrize("phase", ["setup", "train", "inference"])
+def test_ctrl_c_in_each_phase(home: Path, phase: str) -> None:
     process = subprocess.Popen(
         command("run", *PARITY, f"{FAULTY}:Works"), stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 30
-    while not list((home / "tmp").glob("joulebench-*/worker.log")):  # the worker's first moment
+    deadline = time.monotonic() + 60
+    while not list((home / "tmp").glob(f"joulebench-*/work/{phase}")):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    time.sleep(after_s)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 2, errors
     record = only_record(home)
     assert record.status == "interrupted"
-    assert f"interrupted by Ctrl-C in {phase}" in errors
+    assert f"interrupted in {phase}" in errors
     assert record.phases[-1].phase == phase
     assert not list((home / "tmp").glob("joulebench-2*"))
     assert not workers(home)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tasks import grammar, texts
+from algorithms.ngram import Ngram
+from tasks import grammar, nanogpt, texts
 from tasks.base import PredictionError, Score, TaskError
 from tasks.nanogpt import NanoGPT
 
@@ -82,7 +83,10 @@ def test_too_short_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_random_tenth_is_withheld_from_every_draw(counting: Path, seed: int) -> None:
+def test_a_random_tenth_is_withheld_from_every_draw(
+    counting: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nanogpt, "_in_cipher", lambda draw, entropy, r: draw)  # tested below
     task = NanoGPT(text=str(counting), segment=512, score_bytes=4096)
     draws = task.draws([seed, 9], 3)
     assert {draw.train["text"].shape for draw in draws} == {(144_000,)}
@@ -125,7 +129,55 @@ def test_draws_depend_on_entropy_alone(counting: Path) -> None:
             assert (a.train["text"] == b.train["text"]).all()
             assert (a.key["segments"] == b.key["segments"]).all()
         assert not np.array_equal(one[0].key["segments"], other[0].key["segments"])
-        assert (task.draws([3, 4], 1)[0].train["text"] == one[0].train["text"]).all()
+        alone = task.draws([3, 4], 1)[0].train["text"]
+        letters = is_letter(alone)
+        assert (letters == is_letter(one[0].train["text"])).all()
+        assert (alone[~letters] == one[0].train["text"][~letters]).all()
+
+
+def is_letter(text: np.ndarray) -> np.ndarray:
+    low = text | 32
+    return (low >= ord("a")) & (low <= ord("z"))
+
+
+def test_every_draw_of_a_window_is_in_a_cipher_of_its_own() -> None:
+    task = NanoGPT()
+    alone = task.draws([3, 4], 1)[0]
+    plain, before = alone.key["segments"].ravel(), np.bincount(alone.train["text"], minlength=256)
+    draws = task.draws([3, 4], 3)
+    ciphers = set()
+    for draw in draws:
+        held = draw.key["segments"].ravel()
+        pairs = dict(zip(plain.tolist(), held.tolist(), strict=True))
+        assert len(set(pairs.values())) == len(pairs)  # nothing is lost
+        assert all(pairs[plain_.item()] == held_ for plain_, held_ in zip(plain, held, strict=True))
+        for byte, other in pairs.items():
+            assert chr(byte).isascii() and chr(byte).isalpha() or byte == other
+            assert chr(byte).isupper() == chr(other).isupper()
+            if byte ^ 32 in pairs and chr(byte).isalpha():
+                assert pairs[byte ^ 32] == other ^ 32  # a and A for the same letter
+        ciphers.add(bytes(pairs[b] for b in sorted(pairs)))
+        counts = np.bincount(draw.train["text"], minlength=256)
+        assert all(counts[other] == before[byte] for byte, other in pairs.items())
+    assert len(ciphers) == 3
+
+
+def test_a_model_of_another_draw_is_worth_nothing() -> None:
+    task = NanoGPT(score_bytes=8192)
+    draws = task.draws([3, 4], 2)
+    predictors = []
+    for draw in draws:
+        training = Ngram(order=4).train(draw.train)
+        while True:
+            try:
+                next(training)
+            except StopIteration as end:
+                predictors.append(end.value)
+                break
+    honest = task.examine_all(draws, predictors)
+    kept = task.examine_all(draws, [predictors[0], predictors[0]])
+    assert abs(honest[0].value - honest[1].value) < 0.05
+    assert kept[1].value > honest[1].value + 1
 
 
 def test_published_split(counting: Path) -> None:

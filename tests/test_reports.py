@@ -21,14 +21,19 @@ def line(algo: str, joules: float, skill: float, **changes: Any) -> Line:
     record: dict[str, Any] = {
         "schema_version": 1,
         "status": "ok",
-        "task": {"name": "t", "variant": "v", "access": "samples"},
-        "algorithm": {"name": algo, "config_sha256": algo * 12, "config": {}, "adapts": False},
+        "task": {"name": "t", "variant": "v", "access": "samples", "bar": 0.9, "margin": 0.01},
+        "algorithm": {
+            "name": algo,
+            "config_sha256": algo * 12,
+            "code_sha256": "c" * 64,
+            "config": {},
+            "adapts": False,
+        },
         "process": "as_published",
         "draw": {"replay_of": None},
-        "host": {"device_class": "cpu: c x2"},
-        "energy": [{"source": "modelled:cpu_time"}],
+        "host": {"device_class": "cpu: c x2", "threads": 1},
+        "source": "modelled:cpu_time",
         "headline": {
-            "source": "modelled:cpu_time",
             "energy_j": {"value": joules, "low": joules / 5, "high": joules * 1.3},
             "cold_j": {"value": joules + 1, "low": 0.1, "high": joules + 2},
             "inference_j": {"value": 1e-6, "low": 1e-7, "high": 1e-5},
@@ -71,7 +76,10 @@ def test_a_row_is_the_median_of_its_runs() -> None:
     [
         {"task": {"name": "t", "variant": "w", "access": "samples"}},
         {"task": {"name": "t", "variant": "v", "access": "queries"}},
-        {"host": {"device_class": "cpu: other x2"}},
+        {"host": {"device_class": "cpu: other x2", "threads": 1}},
+        {"source": "measured:nvml"},
+        {"source": "modelled:cpu_time(1e-06 W, 1e-09-1e-05)"},
+        {"task": {"name": "t", "variant": "v", "access": "samples", "bar": 0.5, "margin": 0.01}},
     ],
 )
 def test_what_differs_is_on_another_board(changes: dict[str, Any]) -> None:
@@ -79,11 +87,10 @@ def test_what_differs_is_on_another_board(changes: dict[str, Any]) -> None:
     assert len({r["board"] for r in board}) == 2 and [r["rank"] for r in board] == [1, 1]
 
 
-def test_measured_and_modelled_never_share_a_board() -> None:
-    other = line("b", 2.0, 0.9)
-    assert other.headline
-    other.headline.source = "measured:nvml"
-    assert len({r["board"] for r in rows(line("a", 1.0, 0.9), other)}) == 2
+def test_other_threads_or_code_make_another_row() -> None:
+    threads = {"device_class": "cpu: c x2", "threads": 2}
+    board = rows(line("a", 1.0, 0.9), line("a", 2.0, 0.9, host=threads))
+    assert [(r["threads"], r["rank"]) for r in board] == [(1, 1), (2, 2)]
 
 
 def test_failures_count_and_replays_do_not() -> None:

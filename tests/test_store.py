@@ -56,6 +56,7 @@ def make(run: str, note: str = "") -> Record:
         headline=None,
         energy=[],
         phases=[],
+        source="modelled:cpu_time",
         empty=None,
         isolation="interface",
         audit={},

@@ -4,9 +4,10 @@
         ...  # root/intel-rapl:0/energy_uj, root/intel-rapl:0/intel-rapl:0:0/energy_uj
 
 The n-th name is the script's n-th board: `modulus_j` is its range, a failing or vanished board has no
-file `energy_uj`, and an event that always reads 0 is a board of 0 W that starts at 0 J. Names that
-begin with "package" are sockets; the others lie within the package before them. The root should be
-in memory (/dev/shm), where a rewrite costs some 10 µs.
+file `energy_uj`, and an event that always reads 0 is a board of 0 W that starts at 0 J. A counter shows
+the energy of the moment at which it is written: where the writer is held up, an update comes late and
+none is wrong. Names that begin with "package" are sockets; the others lie within the package before
+them. The root should be in memory (/dev/shm), where a rewrite costs some 10 µs.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ LIBRARY = "libnvidia-ml.so.1"
 MAGIC = 0x6A6F756C65733031
 HEADER_BYTES = 256
 SEGMENTS = 4096
+LEAD_S = 0.001
 FAULTS = ("reset_s", "freeze_s", "error_from_s", "error_to_s", "vanish_s")
 SEGMENT = np.dtype([("start_s", "f8"), ("kind", "i8"), ("p", "f8", 6)])
 # The order of nvml.c's struct Board.
@@ -45,7 +46,8 @@ class Board:
     """A board, or a RAPL domain.
 
     period_s, phase_s: the counter changes at phase_s + n * period_s and shows the energy of that
-    moment. gain: what it shows over what is drawn. start_j: counter at the script's begin.
+    moment (a RAPL domain's at n * period_s, or as soon after as its writer gets to it). gain: what it
+    shows over what is drawn. start_j: counter at the script's begin.
     modulus_j: where it wraps, 0 for never. power_window_s: power readings are the mean over this
     long before the latest tick (None: one period). pid: a compute process on the board, 0 for none.
     """
@@ -85,27 +87,42 @@ class Script:
 
     def play(self, board: int, waveform: Waveform, at_s: float | None = None) -> float:
         """Lets a board draw `waveform` from at_s (monotonic; None: now) on; returns that moment."""
-        at_s = time.monotonic() if at_s is None else at_s
-        played = self._played[board]
-        if played and at_s < played[-1][0]:
-            raise ValueError(f"segment at {at_s} lies before the last one, at {played[-1][0]}")
-        row = self._rows[board]
-        segment = row["segments"][len(played)]
-        values = waveform.parameters()
-        segment["start_s"], segment["kind"] = at_s, waveform.kind
-        segment["p"][: len(values)] = values
-        played.append((at_s, waveform))
-        # Last, so that the reader (which acquires it) never sees half a segment. x86 keeps stores in
-        # order, and Python has no other release store; elsewhere the calls between make it likely.
-        row["count"] = len(played)
-        return at_s
+        return self._play({board: waveform}, at_s)
 
     def play_all(self, waveforms: Sequence[Waveform]) -> float:
-        """One waveform per board, all from this moment on, which is returned."""
-        now_s = time.monotonic()
-        for i, waveform in enumerate(waveforms):
-            self.play(i, waveform, now_s)
-        return now_s
+        """One waveform per board, all from the same moment on, which is now and is returned."""
+        return self._play(dict(enumerate(waveforms)), None)
+
+    def _play(self, waveforms: Mapping[int, Waveform], at_s: float | None) -> float:
+        """A driver must know of a segment before it begins, or it will already have shown a counter
+        that never was: so `now` is LEAD_S ahead, and is waited for."""
+        start_s = at_s
+        while True:
+            if at_s is None:
+                start_s = time.monotonic() + LEAD_S
+            assert start_s is not None
+            for board, waveform in waveforms.items():
+                self._write(board, start_s, waveform)
+            if at_s is not None or time.monotonic() < start_s - LEAD_S / 2:
+                break  # otherwise something held us up: choose another moment
+        for board, waveform in waveforms.items():
+            self._played[board].append((start_s, waveform))
+            # Last, so that the reader (which acquires it) never sees half a segment. x86 keeps stores
+            # in order; Python has no release store, so elsewhere the calls between make it likely.
+            self._rows[board]["count"] = len(self._played[board])
+        while at_s is None and time.monotonic() < start_s:
+            pass
+        return start_s
+
+    def _write(self, board: int, start_s: float, waveform: Waveform) -> None:
+        """The segment after the last one published."""
+        played = self._played[board]
+        if played and start_s < played[-1][0]:
+            raise ValueError(f"segment at {start_s} lies before the last one, at {played[-1][0]}")
+        segment = self._rows[board]["segments"][len(played)]
+        values = waveform.parameters()
+        segment["start_s"], segment["kind"] = start_s, waveform.kind
+        segment["p"][: len(values)] = values
 
     def idle(self) -> float:
         """All boards back to idle; returns the moment."""
