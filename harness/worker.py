@@ -7,6 +7,7 @@ for sequences) and end.
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
 import time
@@ -26,7 +27,6 @@ from tasks.sequence import SequenceSpec
 
 PROGRESS_EVERY_S = 0.25
 PR_SET_PDEATHSIG = 1
-SIGNS = np.array([-1, 1], np.int8)
 SPECS: dict[str, type] = {"classification": Classification, "sequence": SequenceSpec}
 
 
@@ -93,7 +93,8 @@ class Worker:
         """A predictor is ready once it has answered: what it puts off until then is training."""
         spec: Any = self.spec
         if spec.family == "classification":
-            predictor.predict(np.random.default_rng().choice(SIGNS, (1, spec.n)))
+            signs = np.frombuffer(os.urandom(spec.n), np.uint8) & 1
+            predictor.predict((2 * signs.astype(np.int8) - 1)[None])
         else:
             predictor.reset(1)
             predictor.predict()

@@ -70,7 +70,7 @@ class Battery(Polled):
         note, remedy = "", ""
         try:
             reading = self.read()
-            note = f"{reading.watts} W now; the gauge's period is found during a run"
+            note = f"{reading.watts or 0:.4g} W now; the gauge's period is found during a run"
             remedy = reading.fault
         except (MeterError, OSError) as error:
             remedy = str(error)

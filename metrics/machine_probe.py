@@ -14,7 +14,7 @@ from metrics.sampler import Probe
 
 CPU_CHIPS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "acpitz")
 MAX_CLOCKS = 4
-LOOK_SHARE = 1e-3  # of the time, for finding out which processes there are
+LOOK_SHARE = 5e-4  # of the time, for finding out which processes there are
 
 
 def machine(root: str = "/sys") -> Probe:
@@ -49,7 +49,7 @@ def worker(w_per_cpu_s: float, with_parent: bool = False) -> Probe:
     the parent itself, `with_parent`). worker_modelled_power_w: that times watts per busy CPU.
 
     What lives shorter than a row shows when it ends, to a clock tick; which processes there are is
-    looked up as often as costs a thousandth of the time.
+    looked up as often as costs a two-thousandth of the time.
     """
     me, parent = os.getpid(), os.getppid()
     members: list[int] = []

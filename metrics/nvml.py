@@ -16,7 +16,15 @@ from typing import Any, ClassVar, Literal
 
 from metrics.gauges import EDGE_POLL_S, Gauge, GaugeMeter, Mark
 from metrics.meter import MeterError, Sensor
-from metrics.nvml_board import Board, BoardEnergy, BoardPower, library, load, visible
+from metrics.nvml_board import (
+    Board,
+    BoardEnergy,
+    BoardPower,
+    driver_version,
+    library,
+    load,
+    visible,
+)
 from metrics.power_integral import PowerIntegral
 from metrics.process_tree import ProcessTree
 from metrics.ticking import ReadError, Ticking, probe
@@ -104,13 +112,13 @@ class Nvml(GaugeMeter):
     def _find(self) -> list[Board]:
         """The boards to measure, with the driver loaded."""
         self._nvml = nvml = load()
-        count = nvml.nvmlDeviceGetCount()
-        wanted = range(count) if self.gpus == "all" else self.gpus
-        if not count or not set(wanted) <= set(range(count)):
-            raise MeterError(
-                f"meter.gpus={self.gpus}: the driver finds {count} GPUs (nvidia-smi -L)"
-            )
         try:
+            count = nvml.nvmlDeviceGetCount()
+            wanted = range(count) if self.gpus == "all" else self.gpus
+            if not count or not set(wanted) <= set(range(count)):
+                raise MeterError(
+                    f"meter.gpus={self.gpus}: the driver finds {count} GPUs (nvidia-smi -L)"
+                )
             boards = [Board(nvml, index) for index in wanted]
         except nvml.NVMLError as error:
             raise MeterError(f"a GPU does not answer ({error}): see nvidia-smi and dmesg") from None
@@ -141,7 +149,7 @@ class Nvml(GaugeMeter):
     def _describe(self) -> dict[str, Any]:
         return {
             "library": library(),
-            "driver": self._nvml.nvmlSystemGetDriverVersion(),
+            "driver": driver_version(self._nvml),
             "boards": [
                 {
                     "domain": board.domain,
@@ -164,6 +172,7 @@ class Nvml(GaugeMeter):
         try:
             boards = self._find()
         except MeterError as error:
+            self.close()
             return [Sensor("nvml", "gpu", self.source, False, str(error))]
         found = []
         for board in boards:

@@ -118,6 +118,13 @@ def load() -> Any:
     return nvml
 
 
+def driver_version(nvml: Any) -> str | None:
+    """As nvidia-smi shows it."""
+    with contextlib.suppress(nvml.NVMLError):
+        return str(nvml.nvmlSystemGetDriverVersion())
+    return None
+
+
 def visible(boards: list[Board]) -> list[Board]:
     """The boards that CUDA_VISIBLE_DEVICES leaves a worker; all where it is not set or not plain.
 

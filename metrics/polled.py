@@ -96,7 +96,7 @@ class Polled(Meter):
 
     def begin(self) -> Mark:
         self._check_alive()
-        return Mark(len(self.collected()))
+        return Mark(len(self.poller.readings) if self.poller else 0)
 
     def end(self, now_s: float) -> Any:
         self._check_alive()
@@ -110,7 +110,7 @@ class Polled(Meter):
             raise MeterError(f"{self.what()} went silent {silent_s:.0f} s ago{self._reason()}")
 
     def glance(self, begin: Mark) -> float:
-        readings = self.collected()
+        readings = self.poller.readings if self.poller else []
         for a, b in pairwise(readings[max(0, begin.seen - 1) :]):
             if b.watts is not None:
                 begin.joules += b.watts * (b.t_s - a.t_s)

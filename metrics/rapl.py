@@ -49,8 +49,6 @@ class Zone(Counter):
     def read(self) -> int:
         try:
             return int(self.file.read_text())
-        except PermissionError:
-            raise
         except (OSError, ValueError) as error:
             raise ReadError(str(error)) from None
 
@@ -121,24 +119,28 @@ class Rapl(GaugeMeter):
         gauges = [Ticking(zone, *arguments) for zone in found]
         self._refused = {}
         try:
-            for gauge in gauges:
-                gauge.poll()
-            begin_s = self.clock()
-            _busy(LOAD_S)
-            answering = []
-            for gauge in gauges:
-                gauge.poll()
-                power_w = gauge.joules / (self.clock() - begin_s)
-                if power_w > (LOADED_W if gauge.domain.startswith("package") else 0.0):
-                    answering.append(gauge)
-                    continue
-                self._refused[gauge.domain] = (
-                    f"{gauge.counter.what} does not answer a load: {power_w:.3g} W while a core was "
-                    "busy, as in some virtual machines; choose another meter"
-                )
-            probe(answering, POLL_S)
+            for zone in found:
+                zone.file.read_text()
         except PermissionError:
             raise MeterError(UNREADABLE.format(root=self.root)) from None
+        except OSError:
+            pass  # it may be back in a moment
+        for gauge in gauges:
+            gauge.poll()
+        begin_s = self.clock()
+        _busy(LOAD_S)
+        answering = []
+        for gauge in gauges:
+            gauge.poll()
+            power_w = gauge.joules / (self.clock() - begin_s)
+            if power_w > (LOADED_W if gauge.domain.startswith("package") else 0.0):
+                answering.append(gauge)
+                continue
+            self._refused[gauge.domain] = (
+                f"{gauge.counter.what} does not answer a load: {power_w:.3g} W while a core was "
+                "busy, as in some virtual machines; choose another meter"
+            )
+        probe(answering, POLL_S)
         return answering
 
     def about(self) -> dict[str, Any]:
@@ -182,7 +184,7 @@ def sample_factory(root: str, domains: list[str]) -> Callable[[], dict[str, floa
         for zone in chosen:
             try:
                 now_s, raw = time.monotonic(), zone.read()
-            except (ReadError, PermissionError):
+            except ReadError:
                 watts[f"{zone.domain}_power_w"] = float("nan")
                 continue
             before_s, before = last.get(zone.domain, (now_s, raw))

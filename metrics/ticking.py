@@ -171,7 +171,7 @@ class Ticking(Gauge):
         self._raw, self._read_s, self._answered_s = raw, before_s, after_s
 
     def _step_j(self, raw: int, now_s: float) -> float:
-        """Joules since the last reading. The counter is never wrong by less than what is possible."""
+        """Joules since the last reading. Raises MeterError where they are impossible or unknown."""
         assert self._raw is not None
         counter, units = self.counter, raw - self._raw
         if counter.modulus is None:
@@ -190,7 +190,7 @@ class Ticking(Gauge):
                 )
             units %= counter.modulus
         step_j = units * counter.unit_j
-        power_w = step_j / (now_s - self._tick_low_s)
+        power_w = step_j / (now_s - self._tick_low_s + self.period_s)  # an update may come late
         if power_w > self.max_power_w:
             raise MeterError(
                 f"{counter.what} went from {self._raw * counter.unit_j:.6g} to "

@@ -173,6 +173,14 @@ def test_too_short_a_window_says_no_more_than_the_range_ever_read() -> None:
     assert (found.low_j, found.high_j) == (10.0, 60.0) and "fresh readings" in found.flags[0]
 
 
+def test_few_readings_are_flagged() -> None:
+    readings = [(float(t), 50 + 0.1 * (t // 30 % 3)) for t in range(400)]
+    assert "only 4 readings, one every 30 s" in from_power(readings, 100, 260, 30.0, 0.1).flags[0]
+    counter = [(float(t), 50.0 * (t // 30 * 30)) for t in range(400)]
+    found = from_counter(counter, 100, 260, 3.6)
+    assert found is not None and "only 5 steps of the counter" in found.flags[0]
+
+
 def test_a_frozen_power_is_flagged_and_keeps_its_rounding() -> None:
     found = from_power([(float(t), 23.0) for t in range(100)], 10, 90, 1.0, 1.0)
     assert found.joules == pytest.approx(23 * 80) and "frozen" in found.flags[0]

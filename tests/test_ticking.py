@@ -18,9 +18,8 @@ from tests.standin.waveform import Burst, Constant, Ramp, Square, Waveform
 
 WAVEFORMS: dict[str, tuple[Waveform, ...]] = {
     "constant": (Constant(300.0),),
-    "idle": (Constant(60.0),),
     "steps": (Constant(150.0), Constant(400.0), Constant(90.0), Constant(300.0)),
-    **{f"square {hz:g} Hz": (Square(80.0, 400.0, hz),) for hz in (0.5, 2.3, 9.7, 50.0)},
+    **{f"square {hz:g} Hz": (Square(80.0, 400.0, hz),) for hz in (0.5, 7.0, 50.0)},
     "ramp": (Ramp(60.0, 500.0, 1.0),),
     **{f"burst {ms} ms": (Burst(60.0, 450.0, ms / 1e3, 3.3 * ms / 1e3),) for ms in (20, 110, 500)},
 }
@@ -57,6 +56,7 @@ class Scripted(Counter):
     thaw_s: float = math.inf
     reset_s: float = math.inf
     reset_j: float = 0.0
+    seen: tuple[tuple[int, bool], int] = ((0, False), 0)
     errors_s: tuple[float, float] = (math.inf, math.inf)
     what: str = "the counter of board 0"
     remedy: str = "turn it off and on"
@@ -91,9 +91,15 @@ class Scripted(Counter):
             raise ReadError("Unknown Error")
         if self.freeze_s <= at_s < self.thaw_s:
             at_s = self.freeze_s
-        tick_s = math.floor((at_s - self.phase_s) / self.period_s) * self.period_s + self.phase_s
+        tick = math.floor((at_s - self.phase_s) / self.period_s), at_s >= self.reset_s
+        if tick != self.seen[0]:  # the same until the next tick: spares most of this test's time
+            self.seen = tick, self.shown(tick[0] * self.period_s + self.phase_s, tick[1])
+        return self.seen[1]
+
+    def shown(self, tick_s: float, reset: bool) -> int:
+        """What the counter shows from tick_s on."""
         joules = self.drawn_j(tick_s)
-        if at_s >= self.reset_s:
+        if reset:
             self.reset_j = self.reset_j or self.drawn_j(self.reset_s)
             joules -= self.reset_j
         units = math.floor(joules / self.unit_j)
