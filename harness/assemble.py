@@ -73,6 +73,8 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
             warnings.append(
                 f"{100 * min(1, share):.0f} % of the energy is what the path itself costs"
             )
+    trace = sitting.save_trace(run.run) if sitting else None
+    warnings += sitting.warnings if sitting else []
     code_sha256, code_bytes = run.code
     return Record(
         schema_version=rec.SCHEMA_VERSION,
@@ -130,9 +132,11 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
             "meters": {c.name: c.fields for c in config.meters if c.name in run.meter.names},
             "threads": config.threads,
             "repeats": config.repeats,
+            "settle_s": config.settle_s,
             "limits": config.limits,
         },
         meter=outcome.meter,
+        trace=trace,
         warnings=warnings,
     )
 

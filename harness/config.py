@@ -49,6 +49,8 @@ class Schema:
     repeats: int | None = None
     threads: int | None = None
     results: str = "results"
+    trace: bool | None = None
+    settle_s: float = 30.0
     limits: LimitsSchema = field(default_factory=LimitsSchema)
 
 
@@ -74,6 +76,8 @@ class Config:
     repeats: int | None
     threads: int | None
     results: str
+    trace: bool | None
+    settle_s: float
     limits: dict[str, float | None]
     overrides: list[str]
 
@@ -160,6 +164,8 @@ def _resolve(words: list[str]) -> Config:
         repeats=resolved["repeats"],
         threads=resolved["threads"],
         results=resolved["results"],
+        trace=resolved["trace"],
+        settle_s=resolved["settle_s"],
         limits=resolved["limits"],
         seed=_in_range("seed", resolved["seed"], 0, 2**63 - 1),
         overrides=words,

@@ -1,4 +1,4 @@
-"""A meter around work that is no run: windows, idle before and after, and a sampler beside it."""
+"""A meter around work that is no run: a command, or a stretch of somebody's program."""
 
 from __future__ import annotations
 
@@ -7,112 +7,73 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from harness.windows import Windows
 from metrics.joint import Joint, disagreements
-from metrics.meter import Meter, MeterError, Window, monotonic_s, total, total_net
+from metrics.meter import Meter, MeterError, total, total_net
 from metrics.process_tree import ProcessTree
-from metrics.record import EnergyRow, Headline, Phase
-from metrics.sampler import Sampler
-from metrics.trace import Trace, need, save
+from metrics.record import EnergyRow, Headline
 
 PHASE = "command"
 FIRST_WATCH_S = 0.005
 WATCH_EVERY_S = 0.25
-MACHINE: tuple[str, dict[str, Any]] = ("metrics.machine_probe.machine", {})
 
 
-class Metering:
+class Metering(Windows):
     """A meter open on a process tree, and a sampler beside it where `stem` says where its trace goes.
 
     Use as a context manager; afterwards rows, headline and warnings are there.
     """
 
     def __init__(self, meter: Meter, tree: ProcessTree, stem: Path | None) -> None:
-        self.meter = meter if isinstance(meter, Joint) else Joint([meter])
-        self.tree = tree
+        super().__init__(meter if isinstance(meter, Joint) else Joint([meter]), tree)
         self.stem = stem
-        self.windows: list[Window] = []
-        self.phases: list[Phase] = []
         self.rows: list[EnergyRow] = []
         self.headline: Headline | None = None
-        self.warnings: list[str] = []
-        self.trace: Trace | None = None
         self._reading = threading.Lock()
 
     def __enter__(self) -> Metering:
-        self.sampler = None
-        if self.stem:
-            need("pyarrow")
-            need("matplotlib")
         self.meter.open(self.tree)
         try:
             if self.stem:
-                self.stem.parent.mkdir(parents=True, exist_ok=True)
-                probes = [*self.meter.probes(), MACHINE]
-                self.sampler = Sampler(probes, self.stem.with_suffix(".rows"))
-                self.tree.ignore(self.sampler.__enter__().pid)
+                self.start_trace(self.stem)
         except BaseException:
             self.meter.close()
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind:  # given up before there was anything to keep
-            if self.sampler and self.stem:
-                self.sampler.stop()
-                self.stem.with_suffix(".rows").unlink(missing_ok=True)
-            self.meter.close()
-            return
         try:
-            if self.sampler:  # no longer needed, and its end would be read as the tree's
-                self.trace = self.sampler.stop()
-                self.warnings += [f"trace: {problem}" for problem in self.trace.problems]
-            idle = [window for window in self.windows if window.phase == "idle"]
-            self.rows = [row for w in self.windows for row in self.meter.rows(w, idle)]
+            self.stop_trace(keep=kind is None)
+            if kind is None:  # else it was given up before there was anything to keep
+                self.rows = self.energy_rows()
+                self.headline = self._headline()
+                self.warnings += disagreements(self.rows)
         finally:
             self.meter.close()
-        self.headline = self._headline()
-        self.warnings += disagreements(self.rows)
 
     @contextlib.contextmanager
-    def window(self, phase: str) -> Iterator[None]:
-        """Meters what happens inside, and looks at memory and at slow sensors meanwhile."""
-        self.tree.rss_bytes()
-        mark = self.meter.begin()
-        self.tree.peak_rss_bytes = 0
+    def window(self, phase: str, repeats: int = 1) -> Iterator[None]:
+        """Looks at memory and at slow sensors from a thread, since here nobody else does."""
         done = threading.Event()
-        watcher = threading.Thread(target=self._watch, args=(mark, done), daemon=True)
-        watcher.start()
-        cpu_s, begin_s = self.tree.cpu_s(), monotonic_s()
-        try:
-            yield
-        finally:
-            now_s = monotonic_s()
-            done.set()
-            with self._reading:
-                cpu_s = self.tree.cpu_s() - cpu_s
-                self.tree.rss_bytes()
-                end = self.meter.end(now_s)
-            watcher.join()
-            self.windows.append(Window(phase, 1, begin_s, now_s, mark, end))
-            self.phases.append(
-                Phase(
-                    phase=phase,
-                    wall_s=now_s - begin_s,
-                    cpu_s=cpu_s,
-                    peak_rss_bytes=self.tree.peak_rss_bytes,
-                    repeats=1,
-                )
-            )
+        watcher = threading.Thread(target=self._watch, args=(done,), daemon=True)
+        with super().window(phase, repeats):
+            watcher.start()
+            try:
+                yield
+            finally:
+                done.set()
+                self._reading.acquire()  # let it finish the reading that it is in
+                self._reading.release()
+        watcher.join()
 
-    def _watch(self, mark: Any, done: threading.Event) -> None:
+    def _watch(self, done: threading.Event) -> None:
         wait_s = FIRST_WATCH_S
         while not done.wait(wait_s):
             with self._reading, contextlib.suppress(MeterError):  # `end` will say what is wrong
                 if not done.is_set():
                     self.tree.rss_bytes()
-                    self.meter.glance(mark)
+                    self.glance()
             wait_s = min(2 * wait_s, WATCH_EVERY_S)
 
     def idle(self) -> None:
@@ -144,15 +105,3 @@ class Metering:
             wall_s=work.wall_s,
             cpu_s=work.cpu_s,
         )
-
-    def save_trace(self, run: str) -> str | None:
-        """Writes the trace; returns its path relative to the Records, or None where there is none."""
-        if self.trace is None or self.stem is None:
-            return None
-        try:
-            save(self.trace, self.stem, run, self.windows, self.meter.source)
-        except OSError as error:
-            self.warnings.append(f"the trace was not saved: {error.strerror or error}")
-            return None
-        self.stem.with_suffix(".rows").unlink(missing_ok=True)
-        return f"{self.stem.parent.name}/{self.stem.name}.parquet"

@@ -76,6 +76,8 @@ def replay(name: str, results: str) -> int:
         repeats=old.draw.repeats,
         threads=old.host.threads,
         results=results,
+        trace=None,
+        settle_s=old.settings["settle_s"],
         limits=old.settings["limits"],
         overrides=old.settings["overrides"],
     )

@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
 
 from harness import host, registry
 from harness.assemble import Outcome, assemble, hash_draws
@@ -53,6 +55,11 @@ class Run:
             self.meter, self.why_meter = automatic(config.meters)
         else:
             self.meter, self.why_meter = joint(config.meters), f"meter={config.meter}"
+        self.folder = Path(config.results)
+        measured = any(m.source.startswith("measured") for m in self.meter.meters)
+        # Unless it was asked for, a trace is made where a sensor is read and it can be saved.
+        can = all(find_spec(package) for package in ("pyarrow", "matplotlib"))
+        self.with_trace = measured and can if config.trace is None else config.trace
         wanted = config.threads, config.algo.about.get("threads"), host.available_cores()
         self.threads = next(n for n in wanted if n is not None)
         if not 1 <= self.threads <= 4096:
@@ -134,18 +141,22 @@ class Run:
         outcome.target = self.task.target(draws)
         with self._sitting(self.hooks.watch) as sitting:
             outcome.sitting = sitting
+            if self.with_trace:
+                sitting.start_trace(self.folder / "traces" / self.run)
             try:
                 sitting.prepare(config.algo.target, config.algo.fields, self.task.spec(config.seed))
-                sitting.idle()
+                sitting.idle(config.settle_s)
                 sitting.train(draws, self.task.answer)
                 more = None if last else self._more_repeats(sitting, draws)
                 if more is not None:
+                    sitting.stop_trace(keep=False)
                     return more
                 outcome.score, outcome.per_draw = self._examine(sitting, draws)
-                sitting.idle()
+                sitting.idle(0.0)  # at once: it is still as warm as it was
                 outcome.audit = self.task.audit(draws[0], REMOTE[self.task.family](sitting, 0))
             finally:
-                outcome.rows = sitting.rows()
+                sitting.stop_trace()
+                outcome.rows = sitting.energy_rows()
                 outcome.meter = self.meter.about()
             outcome.warnings = disagreements(outcome.rows)
             if self.meter.problems:
@@ -175,7 +186,7 @@ class Run:
             sitting.prepare(choice.target, choice.fields, self.task.spec(self.config.seed))
             sitting.train(draws, self.task.answer)
             score, _ = self._examine(sitting, draws)
-            rows, train = sitting.rows(), sitting.lasted("train")
+            rows, train = sitting.energy_rows(), sitting.lasted("train")
             return rec.EmptyInfo(
                 energy_j=total(rows, "train", self.meter).value,
                 wall_s=train.wall_s / len(draws),

@@ -20,6 +20,7 @@ import psutil
 from harness import wire
 from harness.child import Child
 from harness.errors import BadInputError, WorkerError
+from harness.settle import settle
 from harness.windows import Windows
 from metrics.joint import Joint
 from metrics.meter import monotonic_s
@@ -110,12 +111,17 @@ class Sitting(Windows):
             reply = self.ask(request)
         self.adapts = reply.get("adapts") is True
 
-    def idle(self) -> None:
-        """Measures what the device draws while the worker is stopped, its device context open."""
+    def idle(self, settle_s: float) -> None:
+        """Measures what the device draws while the worker is stopped, its device context open.
+
+        settle_s: how long to wait at most for temperature and power to be flat.
+        """
         if self.meter.idle_s <= 0:
             return
         self.tree.signal(signal.SIGSTOP)
         try:
+            if settle_s and (warning := settle(self.meter.probes(), settle_s)):
+                self.warnings.append(warning)
             with self.window("idle"):
                 while (left_s := self.begin_s + self.meter.idle_s - monotonic_s()) > 0:
                     time.sleep(min(WATCH_EVERY_S, left_s))

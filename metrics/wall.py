@@ -100,7 +100,7 @@ class Wall(Polled):
         return [
             Sensor(
                 *(self.name, "wall", self.source, not remedy, remedy),
-                period_s=self.poll_s if self.kind != "csv" else None,
+                period_s=None if remedy or self.kind == "csv" else self.poll_s,
                 floor_s=self.floor_s,
                 gain_rel=self.gain_rel,
                 note=note,

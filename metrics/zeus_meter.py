@@ -113,7 +113,7 @@ class Zeus(Meter):
         return [
             Sensor(
                 *(self.name, domain, self.source, not remedy, remedy),
-                period_s=self.period_s(domain),
+                period_s=None if remedy else self.period_s(domain),
                 floor_s=self.floor_s,
                 gain_rel=self.gain_rel,
             )

@@ -68,6 +68,8 @@ def print_result(record: Record, kept: str) -> None:
         )
     if record.settings.get("meter") == "auto":
         rows.append(("meter", record.settings["why_meter"]))
+    if record.trace:
+        rows.append(("trace", f"{record.trace} (a PNG beside it)"))
     rows += [("warning", warning) for warning in record.warnings]
     rows.append(("record", f"{record.run} in {kept}"))
     for name, text in rows:
@@ -86,6 +88,8 @@ def print_measured(record: Record, kept: str, file: TextIO) -> None:
         rows.append(("time", f"{scaled(head.wall_s, 's')} wall, {scaled(head.cpu_s, 's')} CPU"))
     if record.settings.get("meter") == "auto":
         rows.append(("meter", record.settings["why_meter"]))
+    if record.trace:
+        rows.append(("trace", f"{record.trace} (a PNG beside it)"))
     rows += [("warning", warning) for warning in record.warnings]
     if record.trace:
         rows.append(("trace", f"{Path(kept).parent / record.trace} (and .png)"))
