@@ -70,7 +70,9 @@ class Display:
             self.say(line)
 
     def _line(self, moment: Moment) -> str:
-        parts = [moment.phase, f"{moment.elapsed_s:.1f} s", f"{moment.joules:.3g} J so far"]
+        known = moment.joules == moment.joules  # a log that is joined later gives NaN
+        joules = f"{moment.joules:.3g} J so far" if known else "J not known yet"
+        parts = [moment.phase, f"{moment.elapsed_s:.1f} s", joules]
         if self.done:
             parts.insert(1, self.done)
         if self.loss is not None:

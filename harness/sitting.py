@@ -170,7 +170,7 @@ class Sitting(Windows):
                 while not channel.poll(WATCH_EVERY_S):
                     self._watch()
                 reply = wire.receive(channel, MAX_REPLY_BYTES)
-                if reply.get("is") != "progress":
+                if not isinstance(reply.get("is"), str) or reply["is"] != "progress":
                     break
                 self._watch(reply)
         except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from algorithms.base import Algorithm, Progress, Query, Training
+from algorithms.base import Algorithm, Progress, Query, Refused, Training
 from algorithms.empty import Empty
+from harness import wire
 
 
 class Sequence:
@@ -259,3 +260,108 @@ class Fine(Empty):
     """Not faulty at all."""
 
     families = ("classification", "sequence")
+
+
+class SaysOddProgress(Faulty):
+    families = ("classification",)
+
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        for odd in ("ten", float("nan"), [1], 1e300):
+            yield Progress(odd, odd, 0.5)  # type: ignore[arg-type]
+            time.sleep(0.3)
+        return Returns(lambda x: np.ones(len(x), int))
+
+
+class AsksForAnotherDraw(Faulty):
+    """Forges a message: a query for a draw that is not there."""
+
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        return write_to_parent({"is": "query", "draw": 99, "x": np.ones((1, 20), np.int8)})
+
+
+class SaysNothing(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        return write_to_parent({"is": np.ones(3)})
+
+
+class DiesOfARealTimeSignal(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        os.kill(os.getpid(), 40)
+
+
+class AsksForNothingForEver(Faulty):
+    families = ("classification",)
+    access: ClassVar[tuple[str, ...]] = ("queries",)
+
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        while True:
+            yield Query(np.ones((0, 20), np.int8))
+
+
+class Drips(Faulty):
+    """Begins a message and sends it a byte at a time."""
+
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        fd = parents_socket()
+        os.write(fd, b"\x00\x10\x00\x00")
+        while True:
+            os.write(fd, b"x")
+            time.sleep(0.05)
+
+
+class RefusesLate(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        raise Refused("I do not like this draw")
+
+
+class HidesItsChildren(Faulty):
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        time.sleep(1)
+        return Returns(lambda x: np.ones(len(x), int))
+
+
+class PutsTrainingOff(Faulty):
+    """Trains in its first answer."""
+
+    families = ("classification",)
+
+    def fault(self) -> Any:
+        done: list[int] = []
+
+        def answer(x: np.ndarray) -> np.ndarray:
+            if not done:
+                end = time.process_time() + 0.3
+                while time.process_time() < end:
+                    pass
+                done.append(1)
+            return np.ones(len(x), int)
+
+        return Returns(answer)
+
+
+def parents_socket() -> int:
+    """The worker's end of the wire, as a stranger would find it."""
+    for fd in range(3, 64):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/self/fd/{fd}").readlink().name.startswith("socket:"):
+                return fd
+    raise OSError("no socket")
+
+
+def write_to_parent(message: dict[str, Any]) -> None:
+    data = wire.pack(message)
+    os.write(parents_socket(), len(data).to_bytes(4, "big") + data)
+    time.sleep(600)

@@ -44,6 +44,17 @@ def only_record(folder: Path) -> Record:
         ("YieldsRubbish", (), "train yielded a str; yield Progress or Query"),
         ("AsksTooMuch", (), "task.access=samples"),
         ("SpeaksRubbish", (), "not a message"),
+        ("AsksForAnotherDraw", (), "a Query came for draw 99 of 1"),
+        ("SaysNothing", (), "does not say what it is"),
+        ("DiesOfARealTimeSignal", (), "(signal 40)"),
+        (
+            "AsksForNothingForEver",
+            ("task.access=queries", "limits.train_s=1"),
+            "still in train after limits.train_s=1",
+        ),
+        ("Drips", ("limits.train_s=1",), "still in train after limits.train_s=1"),
+        ("RefusesLate", (), "refused in train: I do not like this draw"),
+        ("HidesItsChildren", (), "ignores SIGCHLD"),
     ],
 )
 def test_classifiers_that_fail(
@@ -134,11 +145,67 @@ def test_a_detached_process_is_billed_and_ended(bench: Bench, home: Path) -> Non
     assert not workers(home)
 
 
+def test_odd_progress_does_no_harm(bench: Bench, home: Path) -> None:
+    bench("run", *PARITY, f"{FAULTY}:SaysOddProgress")
+    assert only_record(home).status == "ok"
+
+
+def test_training_that_is_put_off_is_training(bench: Bench, home: Path) -> None:
+    bench("run", *PARITY, f"{FAULTY}:PutsTrainingOff")
+    train, inference = only_record(home).phases[1:]
+    assert train.cpu_s > 0.3 > inference.cpu_s
+
+
+def test_what_an_algorithm_prints_is_kept(bench: Bench, home: Path) -> None:
+    bench("run", *PARITY, f"{FAULTY}:Exits", code=2)
+    run = only_record(home).run
+    assert (home / "results" / "logs" / f"{run}.log").read_text() == "last words\n"
+
+
+def test_an_algorithm_edited_while_it_runs_is_recorded_as_it_was(home: Path) -> None:
+    bench_new = subprocess.run(command("new", "algorithm", "mine.py"), capture_output=True)
+    assert bench_new.returncode == 0
+    mine = home / "mine.py"
+    text = mine.read_text().replace(
+        "        x, y = data", "        import time; time.sleep(2)\n        x, y = data"
+    )
+    mine.write_text(text)
+    process = subprocess.Popen(command("run", *PARITY, "algo=./mine.py:Mine"))
+    deadline = time.monotonic() + 60
+    while not workers(home):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1.5)
+    mine.write_text("def broken(:")
+    assert process.wait(60) == 0
+    assert only_record(home).algorithm.code_sha256 != ""
+
+
+def test_ends_from_outside_are_kept(home: Path) -> None:
+    process = subprocess.Popen(command("run", *PARITY, f"{FAULTY}:Works"), stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list((home / "tmp").glob("joulebench-*/work/train")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert only_record(home).status == "interrupted"
+    assert not list((home / "tmp").glob("joulebench-2*"))
+
+
 def test_a_sweep_goes_on_after_a_failure(bench: Bench, home: Path) -> None:
     done = bench("run", "-m", *PARITY, f"{FAULTY}:Raises,xor_elimination", code=2)
     assert "1 of 2 runs did not finish" in done.stderr
     statuses = [r.status for r in Store(home / "results").load(Record).records]
     assert statuses == ["failed", "ok"]
+
+
+def test_a_sweep_goes_on_after_a_refusal(bench: Bench, home: Path) -> None:
+    words = ("task=sparse_parity", "task.rule=and", "task.k=1", "algo=xor_elimination,empty")
+    done = bench("run", "-m", *words, "repeats=1", code=2)
+    assert "task.rule=parity only" in done.stderr and "1 of 2 runs did not finish" in done.stderr
+    assert [r.algorithm.name for r in Store(home / "results").load(Record).records] == ["empty"]
 
 
 def test_results_that_cannot_be_written_are_told_before_anything_runs(

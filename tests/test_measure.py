@@ -22,7 +22,6 @@ from harness.run_command import replay
 from metrics.cpu_time import CpuTime
 from metrics.idle import against_idle
 from metrics.meter import Meter, MeterError, Window
-from metrics.process_tree import is_dead
 from metrics.record import EnergyRow, Record, json_schema
 from metrics.store import Store
 from reports.leaderboard import Line, board_rows

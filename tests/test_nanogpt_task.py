@@ -152,7 +152,7 @@ def test_every_draw_of_a_window_is_in_a_cipher_of_its_own() -> None:
         assert len(set(pairs.values())) == len(pairs)  # nothing is lost
         assert all(pairs[plain_.item()] == held_ for plain_, held_ in zip(plain, held, strict=True))
         for byte, other in pairs.items():
-            assert chr(byte).isascii() and chr(byte).isalpha() or byte == other
+            assert (chr(byte).isascii() and chr(byte).isalpha()) or byte == other
             assert chr(byte).isupper() == chr(other).isupper()
             if byte ^ 32 in pairs and chr(byte).isalpha():
                 assert pairs[byte ^ 32] == other ^ 32  # a and A for the same letter
