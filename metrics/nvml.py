@@ -37,7 +37,7 @@ class Nvml(GaugeMeter):
     """The energy counters of NVIDIA boards.
 
     gpus: "all" (those that CUDA_VISIBLE_DEVICES names, where it is set) or the driver's numbers.
-    period_s: update period of the counter, None to find it out. trace_hz: rate of the power trace.
+    period_s: update period of the counter, None to find it out.
     max_power_w: a board never draws more. floor_s: windows shorter than this are repeated over
     different draws. idle_s: idle is measured for so long before and after training.
     """
@@ -50,7 +50,6 @@ class Nvml(GaugeMeter):
         self,
         gpus: Literal["all"] | list[int] = "all",
         period_s: float | None = None,
-        trace_hz: float = 10.0,
         max_power_w: float = 2000.0,
         floor_s: float = 1.0,
         idle_s: float = 3.0,
@@ -60,14 +59,13 @@ class Nvml(GaugeMeter):
             raise MeterError(f'meter.gpus={gpus}: must be "all" or a list of different numbers')
         for field, value, low, high in (
             ("period_s", 0.1 if period_s is None else period_s, 0.001, 1.0),
-            ("trace_hz", trace_hz, 0.1, 20.0),  # reading NVML faster disturbs what it measures
             ("max_power_w", max_power_w, 1.0, 1e5),
             ("floor_s", floor_s, 0.01, 600.0),
             ("idle_s", idle_s, 0.0, 600.0),
         ):
             if not low <= value <= high:
                 raise MeterError(f"meter.{field}={value:g}: must be {low:g} to {high:g}")
-        self.gpus, self.period_s, self.trace_hz = gpus, period_s, trace_hz
+        self.gpus, self.period_s = gpus, period_s
         self.max_power_w, self.floor_s, self.idle_s = max_power_w, floor_s, idle_s
         self._nvml: Any = None
         self._about: dict[str, Any] = {}

@@ -31,6 +31,7 @@ from metrics.meter import MeterError
 
 BASELINE_S = 0.025  # shortest stretch that P0 and P1 are taken over
 LATE_S = 0.002  # an update may be shown late: the first one after work may be from before its end
+LOW = "the counter stands so low that a reset would not be noticed"
 RETRY_S = 1.0
 PROBE_TICKS, PROBE_TICKS_LATE = 8, 3
 TICKS_KEPT = 4096
@@ -146,6 +147,7 @@ class Ticking(Gauge):
             self._answered_s = self._read_s = self._edge_s
             self._tick_low_s = -math.inf
             self._still_said = False
+            self._low_said = self._wrapped = False
 
     def poll(self) -> None:
         before_s = self.clock()
@@ -188,8 +190,13 @@ class Ticking(Gauge):
                     f"unseen (every {range_j / self.max_power_w:.3g} s at {self.max_power_w:g} W): "
                     "set meter.max_power_w to what this machine can draw"
                 )
+            self._wrapped |= units < 0
             units %= counter.modulus
         step_j = units * counter.unit_j
+        low = self._raw * counter.unit_j < (now_s - self._read_s) * self.max_power_w
+        if low and not (self._wrapped or self._low_said):
+            self._low_said = True  # reset, it could have climbed past where it was
+            self.events.append(LOW)
         power_w = step_j / (now_s - self._tick_low_s + self.period_s)  # an update may come late
         if power_w > self.max_power_w:
             raise MeterError(

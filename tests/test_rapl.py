@@ -70,7 +70,9 @@ def measure(
 
 
 def test_packages_and_memory_are_measured_and_true(library: Path, memory: Path) -> None:
-    script = Script(memory / "script", [Board(0.001, 0.0, 20.0, start_j=7.0 * i) for i in range(5)])
+    script = Script(
+        memory / "script", [Board(0.001, 0.0, 20.0, start_j=5000.0 + 7.0 * i) for i in range(5)]
+    )
     root = memory / "powercap"
     with Powercap(script, library, root, NAMES):
         meter = opened(root)

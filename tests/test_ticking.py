@@ -49,6 +49,7 @@ class Scripted(Counter):
     period_s: float
     phase_s: float = 0.0
     idle_w: float = 60.0
+    start_j: float = 10_000.0
     domain: str = "gpu0"
     unit_j: float = 1e-3
     modulus: int | None = None
@@ -98,9 +99,9 @@ class Scripted(Counter):
 
     def shown(self, tick_s: float, reset: bool) -> int:
         """What the counter shows from tick_s on."""
-        joules = self.drawn_j(tick_s)
+        joules = self.start_j + self.drawn_j(tick_s)
         if reset:
-            self.reset_j = self.reset_j or self.drawn_j(self.reset_s)
+            self.reset_j = self.reset_j or self.start_j + self.drawn_j(self.reset_s)
             joules -= self.reset_j
         units = math.floor(joules / self.unit_j)
         return units if self.modulus is None else units % self.modulus
@@ -276,7 +277,7 @@ def test_net_is_set_against_idle_and_never_clamped() -> None:
 def test_wraps_are_counted() -> None:
     """A range of 500 J, which 300 W pass every 1.7 s, looked at four times a second."""
     time = Time(random.Random(5))
-    counter = Scripted(time, 0.001, unit_j=1e-6, modulus=500 * 10**6)
+    counter = Scripted(time, 0.001, unit_j=1e-6, modulus=500 * 10**6, start_j=300.0)
     met = Bench(time, counter, max_power_w=1000.0)
     row, truth = met.measure((Constant(300.0),), 20.0)
     assert row.gross_j == pytest.approx(truth, rel=1e-4) and not row.flags
@@ -295,9 +296,16 @@ def test_between_windows_anything_may_happen() -> None:
     """A reset outside of windows spoils nothing."""
     met = faulty("reset_s", 5.0)
     met.measure((Constant(300.0),), 1.0)
-    met.time.now_s += 10.0
+    met.time.now_s += 30.0
     row, truth = met.measure((Constant(300.0),), 1.0)
     assert row.gross_j == pytest.approx(truth, rel=0.01) and not row.flags
+
+
+def test_a_counter_so_low_that_a_reset_would_not_show_is_flagged() -> None:
+    met = faulty("reset_s", 0.0)
+    row, truth = met.measure((Constant(300.0),), 1.0)
+    assert row.gross_j == pytest.approx(truth, rel=0.01)
+    assert row.flags == ["the counter stands so low that a reset would not be noticed"]
 
 
 def test_reset_is_an_error() -> None:

@@ -176,7 +176,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     options.add_argument("--phases", type=int, default=100, help="windows per cell")
     options.add_argument(
-        "--small", action="store_true", help="windows up to 1 s, 8 phases, ours only"
+        "--small",
+        action="store_true",
+        help="windows up to 1 s, 8 phases, ours only; exit code 1 only for a wrong figure",
     )
     options.add_argument("--json", type=Path, help="file to write the figures to as well")
     options.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -200,7 +202,11 @@ def main() -> None:
         chosen.json.write_text(json.dumps(report, indent=1))
     for line in report["missed"]:
         print(f"missed: {line}")
-    raise SystemExit(1 if report["missed"] else 0)
+    # Eight windows tell a wrong figure, not whether 95 % are covered, nor what sampling costs.
+    fatal = [
+        one for one in report["missed"] if not chosen.small or "WRONG" in one or "error" in one
+    ]
+    raise SystemExit(1 if fatal else 0)
 
 
 if __name__ == "__main__":
