@@ -123,7 +123,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         empty=outcome.empty,
         isolation="interface",
         audit=outcome.audit or {},
-        host=host.describe(run.threads),
+        host=host.describe(run.threads, outcome.meter),
         code=host.code(),
         settings={
             "overrides": config.overrides,

@@ -7,8 +7,10 @@ import os
 import platform
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -59,11 +61,18 @@ def version(package: str) -> str | None:
         return None
 
 
-def describe(threads: int) -> Host:
-    """The machine now; `device_class` is what may share a board."""
+def describe(threads: int, meters: dict[str, Any] | None = None) -> Host:
+    """The machine now; `device_class` is what may share a board.
+
+    meters: what the meters say of themselves; boards on the bill are part of the device class.
+    """
     cores = available_cores()
+    nvml = (meters or {}).get("nvml", {})
+    names = Counter(str(board.get("name")) for board in nvml.get("boards", []))
+    gpus = [f"{name} x{count}" for name, count in sorted(names.items())]
     return Host(
-        device_class=f"cpu: {cpu_model()} x{cores}",
+        device_class="; ".join(filter(None, [f"cpu: {cpu_model()} x{cores}", *gpus])),
+        driver=nvml.get("driver"),
         cpu=cpu_model(),
         cores=cores,
         threads=threads,

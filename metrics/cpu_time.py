@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from metrics.meter import Meter, MeterError, Sensor, Window
+from metrics.process_tree import LINUX
 from metrics.record import EnergyRow
 
 PUBLISHED_W = (3.5, 0.7, 4.5)
+NO_CHILDREN = "this system does not tell the CPU time of children that have ended"
 RAM_W_PER_GB = 0.392
 RAM_LOW_W_PER_GB = 0.375
 RAM_HIGH_W_PER_GB = 0.4083
@@ -109,6 +111,7 @@ class CpuTime(Meter):
                 window_s=window.length_s,
                 repeats=window.repeats,
                 resolution_s=step_s,
+                flags=[] if LINUX else [NO_CHILDREN],
             ),
             EnergyRow(
                 phase=window.phase,

@@ -68,6 +68,7 @@ def test_a_run_reads_what_the_boards_draw(home: Path, script: Script) -> None:
     assert record.trace and (home / "results" / record.trace).exists()
     assert (home / "results" / record.trace).with_suffix(".png").exists()
     assert "library" in str(record.meter["nvml"]) and "sha256" in str(record.meter["nvml"])
+    assert record.host.device_class.endswith("; Stand-in GPU x2")
     assert "above idle" in done.stdout
 
 
