@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from harness import registry
@@ -25,9 +26,16 @@ from reports.runs import print_measured
 def measure(argv: list[str], meter: str, results: str, name: str | None, trace: bool) -> int:
     """Measures a command with the meters of that name; the exit code is the command's own."""
     meters, why = from_name(meter)
+    missing = [package for package in ("pyarrow", "matplotlib") if find_spec(package) is None]
+    code = measure_command(argv, meters, Store(results), name, trace and not missing)
+    if trace and missing:
+        print(
+            f"no trace  {' and '.join(missing)} missing: pip install 'joulebench[meters]'",
+            file=sys.stderr,
+        )
     if meter == registry.AUTO:
-        print(f"bench: {why}", file=sys.stderr)
-    return measure_command(argv, meters, Store(results), name, trace)
+        print(f"meter     {why}", file=sys.stderr)
+    return code
 
 
 def measure_command(

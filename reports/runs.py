@@ -69,7 +69,7 @@ def print_result(record: Record, kept: str) -> None:
     if record.settings.get("meter") == "auto":
         rows.append(("meter", record.settings["why_meter"]))
     if record.trace:
-        rows.append(("trace", f"{record.trace} (a PNG beside it)"))
+        rows.append(("trace", f"{Path(kept).parent / record.trace} (and .png)"))
     rows += [("warning", warning) for warning in record.warnings]
     rows.append(("record", f"{record.run} in {kept}"))
     for name, text in rows:
@@ -86,10 +86,6 @@ def print_measured(record: Record, kept: str, file: TextIO) -> None:
         if head.net_j and not head.modelled:
             rows.append(("", f"{interval(head.net_j, 'J')} above idle"))
         rows.append(("time", f"{scaled(head.wall_s, 's')} wall, {scaled(head.cpu_s, 's')} CPU"))
-    if record.settings.get("meter") == "auto":
-        rows.append(("meter", record.settings["why_meter"]))
-    if record.trace:
-        rows.append(("trace", f"{record.trace} (a PNG beside it)"))
     rows += [("warning", warning) for warning in record.warnings]
     if record.trace:
         rows.append(("trace", f"{Path(kept).parent / record.trace} (and .png)"))
