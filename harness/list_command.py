@@ -14,6 +14,8 @@ GROUPS = {"task": "tasks", "algo": "algorithms", "meter": "meters"}
 def list_choices(name: str | None) -> int:
     """All names with a line each, or the fields of one."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 130
     if name is not None:
         return show_fields(console, name.partition("=")[2] or name)
     for group, title in GROUPS.items():

@@ -55,6 +55,8 @@ class Run:
             self.meter, self.why_meter = automatic(config.meters)
         else:
             self.meter, self.why_meter = joint(config.meters), f"meter={config.meter}"
+        if not config.results:
+            raise BadInputError("results=: name a folder for the Records, such as results=results")
         self.folder = Path(config.results)
         measured = any(m.source.startswith("measured") for m in self.meter.meters)
         # Unless it was asked for, a trace is made where a sensor is read and it can be saved.

@@ -100,7 +100,7 @@ class Store:
     def find(self, name: str) -> Record:
         """The Record whose run id is `name`, or starts with it, or the newest for "last"."""
         loaded = self.load(RunId)
-        runs = [r.run for r in loaded.records]
+        runs = [r.run for r in loaded.records if r.schema_version == SCHEMA_VERSION]
         if not runs:
             raise StoreError(
                 f"there are no Records in {self.path}; make one with: "
@@ -167,9 +167,10 @@ class Store:
 
 
 class RunId(msgspec.Struct):
-    """The one field that looking up a run needs."""
+    """What looking up a run needs."""
 
     run: str
+    schema_version: int
 
 
 @contextlib.contextmanager

@@ -145,6 +145,11 @@ def test_another_schema_version_is_named(tmp_path: Path) -> None:
     (tmp_path / "records.jsonl").write_bytes(b'{"schema_version":99,"run":7}\n')
     loaded = Store(tmp_path).load(Record)
     assert "schema version 99, this program reads 1" in loaded.problems[0]
+    store = Store(tmp_path)
+    store.append(make("mine"))
+    with store.path.open("ab") as file:
+        file.write(b'{"schema_version":99,"run":"theirs"}\n')
+    assert store.find("last").run == "mine"
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(
