@@ -41,6 +41,14 @@ The command's output and exit code are its own; the result goes to standard erro
 In Python: from harness.measure import measure, then: with measure("my training") as m: ...
 """
 
+IMPORT_EPILOG = """\
+The log is joined to the run's phases by time (seconds since 1970, or ISO 8601) and a new Record is
+appended: the same run, with rows and a headline from the wall. The old Record stays as it is.
+
+  bench import last plug.csv
+  bench import 20260101-12 plug.csv --clock-offset -3600
+"""
+
 METERS_EPILOG = """\
 examples:
   bench meters                          every sensor, and the exact thing to do where one is not usable
@@ -112,6 +120,17 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--no-trace", action="store_true", help="save no power trace")
     measure.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     results(measure)
+
+    join = add("import", "join a plug's CSV log to a run that is over", IMPORT_EPILOG)
+    join.add_argument("run", help="a run, the start of one, or: last")
+    join.add_argument("csv", metavar="LOG.csv", help="columns: time and power_w or energy_j")
+    join.add_argument(
+        "--clock-offset", type=float, default=0.0, metavar="S", help="added to its times"
+    )
+    join.add_argument(
+        "--max-gap", type=float, default=10.0, metavar="S", help="longest gap bridged (10)"
+    )
+    results(join)
 
     meters = add("meters", "list every sensor: usable or not, and what to do", METERS_EPILOG)
     meters.add_argument("action", nargs="?", choices=("check", "calibrate"))
@@ -185,6 +204,12 @@ def dispatch(options: argparse.Namespace) -> int:
 
         argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
         return measure(argv, options.meter, options.results, options.name, not options.no_trace)
+    if options.command == "import":
+        from harness.import_command import import_log
+
+        return import_log(
+            options.results, options.run, options.csv, options.clock_offset, options.max_gap
+        )
     if options.command == "meters":
         from harness.meters_command import meters
 

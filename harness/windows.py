@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Windows:
         self.tree.peak_rss_bytes = 0
         self.tree.rss_bytes()
         self.mark = self.meter.begin()
-        cpu_s, self.begin_s = self.tree.cpu_s(), monotonic_s()
+        cpu_s, self.begin_s, begin_unix_s = self.tree.cpu_s(), monotonic_s(), time.time()
         try:
             yield
         finally:
@@ -59,6 +60,7 @@ class Windows:
                     cpu_s=cpu_s,
                     peak_rss_bytes=self.tree.peak_rss_bytes,
                     repeats=repeats,
+                    begin_unix_s=begin_unix_s,
                 )
             )
 

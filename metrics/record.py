@@ -49,13 +49,17 @@ class EnergyRow(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Phase(msgspec.Struct, kw_only=True, frozen=True):
-    """Seconds of one phase: wall_s by the parent's monotonic clock, cpu_s of the whole process tree."""
+    """Seconds of one phase: wall_s by the parent's monotonic clock, cpu_s of the whole process tree.
+
+    begin_unix_s: when it began, by the wall clock (s since 1970), so that a log can be joined later.
+    """
 
     phase: str
     wall_s: float
     cpu_s: float
     peak_rss_bytes: int
     repeats: int
+    begin_unix_s: float = 0.0
 
 
 class Interval(msgspec.Struct, kw_only=True, frozen=True):
@@ -199,6 +203,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     Its task is called "command", its algorithm's config is what was called, and it has no score, no
     draw and no hash of its code; it is on no board. trace: the power trace (parquet; a PNG lies beside
     it), relative to the folder of the Records. source: of the joules that a headline sums or would sum.
+    imported_from: the run that this is, with the rows of a log that was joined to it afterwards.
     meter: what each meter says of itself: its library with path and hash, boards, periods.
     """
 
@@ -225,6 +230,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     settings: dict[str, Any]
     meter: dict[str, Any] = {}
     trace: str | None = None
+    imported_from: str | None = None
     warnings: list[str] = []
 
 
