@@ -9,7 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# Machines that run tests are busy: an example may take its time. CI tries the same examples each time.
+settings.register_profile("joulebench", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("joulebench")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: two cores, many processes
 
 TESTS = Path(__file__).parent
