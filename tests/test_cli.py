@@ -17,8 +17,8 @@ from tests.conftest import Bench
 PARITY = ("task=sparse_parity", "algo=xor_elimination")
 QUICK = (*PARITY, "repeats=4")
 SMALL_GPT = (
-    *("algo.n_layer=1", "algo.n_embd=32", "algo.max_iters=150"),
-    *("algo.warmup_iters=10", "algo.learning_rate=0.01"),
+    *("algo.n_layer=1", "algo.n_embd=64", "algo.max_iters=400"),
+    *("algo.warmup_iters=10", "algo.learning_rate=0.003"),
 )
 TEXT = ("task=nanogpt", "task.text=grammar", "task.bytes=40000", "repeats=1")
 
