@@ -7,15 +7,14 @@ from rich.table import Table
 
 from harness import registry
 from harness.errors import BadInputError, did_you_mean
+from reports.console import table_console
 
 GROUPS = {"task": "tasks", "algo": "algorithms", "meter": "meters"}
 
 
 def list_choices(name: str | None) -> int:
     """All names with a line each, or the fields of one."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 130
+    console = table_console()
     if name is not None:
         return show_fields(console, name.partition("=")[2] or name)
     for group, title in GROUPS.items():

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 from harness import registry
@@ -20,17 +19,18 @@ from metrics.meter import Meter
 from metrics.process_tree import ProcessTree, adopt_orphans
 from metrics.record import Status
 from metrics.store import Store
+from metrics.trace import missing
 from reports.runs import print_measured
 
 
 def measure(argv: list[str], meter: str, results: str, name: str | None, trace: bool) -> int:
     """Measures a command with the meters of that name; the exit code is the command's own."""
     meters, why = from_name(meter)
-    missing = [package for package in ("pyarrow", "matplotlib") if find_spec(package) is None]
-    code = measure_command(argv, meters, Store(results), name, trace and not missing)
-    if trace and missing:
+    absent = missing()
+    code = measure_command(argv, meters, Store(results), name, trace and not absent)
+    if trace and absent:
         print(
-            f"no trace  {' and '.join(missing)} missing: pip install 'joulebench[meters]'",
+            f"no trace  {' and '.join(absent)} missing: pip install 'joulebench[meters]'",
             file=sys.stderr,
         )
     if meter == registry.AUTO:

@@ -26,6 +26,7 @@ from harness.runner import Hooks, Run
 from metrics.meter import MeterError
 from metrics.record import RUN, Record, encode
 from metrics.store import Store, StoreError
+from reports.console import table_console
 from reports.runs import print_result
 from tasks.base import TaskError
 
@@ -244,9 +245,7 @@ def dry_run(configs: list[Config]) -> int:
             unknown += 1
             row += ["?", "?", "no earlier run"]
         table.add_row(*row)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 130
+    console = table_console()
     console.print(table)
     more = f", and {unknown} of unknown length" if unknown else ""
     console.print(f"\n{len(configs)} runs, about {total_s:.0f} s{more}. Nothing was run.")

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 
 from harness import host, registry
@@ -23,6 +22,7 @@ from metrics import record as rec
 from metrics.joint import disagreements
 from metrics.meter import MeterError, total
 from metrics.record import Record
+from metrics.trace import missing
 from tasks.base import Draw, PredictionError, Score, Task, TaskError
 
 MAX_PILOTS = 3
@@ -60,8 +60,7 @@ class Run:
         self.folder = Path(config.results)
         measured = any(m.source.startswith("measured") for m in self.meter.meters)
         # Unless it was asked for, a trace is made where a sensor is read and it can be saved.
-        can = all(find_spec(package) for package in ("pyarrow", "matplotlib"))
-        self.with_trace = measured and can if config.trace is None else config.trace
+        self.with_trace = measured and not missing() if config.trace is None else config.trace
         wanted = config.threads, config.algo.about.get("threads"), host.available_cores()
         self.threads = next(n for n in wanted if n is not None)
         if not 1 <= self.threads <= 4096:

@@ -6,6 +6,7 @@ import importlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,11 @@ def need(module: str) -> Any:
         raise MeterError(
             f"a trace needs {package}, which is not installed: pip install 'joulebench[meters]'"
         ) from None
+
+
+def missing() -> list[str]:
+    """What a trace needs and is not installed."""
+    return [package for package in ("pyarrow", "matplotlib") if find_spec(package) is None]
 
 
 def save(trace: Trace, stem: Path, run: str, windows: list[Window], source: str) -> None:

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from metrics.record import RUN
 from metrics.store import Store, StoreError
+from reports.console import table_console
 from reports.units import scaled
 
-WIDTH = 130
 COLUMNS = {
     "board": "task / variant / access / bar / energy source / device class: compare only within one",
     "rank": "place on its board; empty where no run finished",
@@ -264,9 +263,7 @@ def to_csv(rows: list[dict[str, Any]]) -> str:
 
 def print_boards(rows: list[dict[str, Any]]) -> None:
     """One table per board."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH
+    console = table_console()
     boards: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         boards[row["board"]].append(row)
