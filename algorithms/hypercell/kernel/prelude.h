@@ -1,0 +1,32 @@
+// What differs between a CPU's compiler and NVRTC, and nothing else. No header is included: NVRTC has
+// none, and the text of the whole kernel is what the cache is keyed by.
+
+typedef unsigned char u8;
+typedef signed int i32;
+typedef unsigned int u32;
+typedef signed long long i64;
+typedef unsigned long long u64;
+
+#ifdef __CUDACC__
+#define DEVICE __device__ __forceinline__
+#define UNROLL _Pragma("unroll")
+#define POPCOUNT(x) __popcll(x)
+#define LOWEST(x) (__ffsll((i64)(x)) - 1)  // index of the lowest set bit; x != 0
+DEVICE void add64(i64 *to, i64 what) { atomicAdd((u64 *)to, (u64)what); }
+DEVICE u32 acquire(const u32 *from) {
+  u32 value;
+  asm volatile("ld.acquire.gpu.u32 %0, [%1];" : "=r"(value) : "l"(from) : "memory");
+  return value;
+}
+DEVICE void release(u32 *to, u32 value) {
+  asm volatile("st.release.gpu.u32 [%0], %1;" ::"l"(to), "r"(value) : "memory");
+}
+#else
+#define DEVICE static inline __attribute__((always_inline))
+#define UNROLL
+#define POPCOUNT(x) __builtin_popcountll(x)
+#define LOWEST(x) __builtin_ctzll(x)
+DEVICE void add64(i64 *to, i64 what) { __atomic_fetch_add(to, what, __ATOMIC_RELAXED); }
+DEVICE u32 acquire(const u32 *from) { return __atomic_load_n(from, __ATOMIC_ACQUIRE); }
+DEVICE void release(u32 *to, u32 value) { __atomic_store_n(to, value, __ATOMIC_RELEASE); }
+#endif
