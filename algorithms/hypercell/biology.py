@@ -10,7 +10,7 @@ example to read:
     pack(here, genome, carry, wanted)        learned state for the child; returns the words taken
     merit(space, genome, state)              how good an individual is, for export
 
-The same five, in slow Python, are the methods of `Oracle` below: they say what is right.
+The same five, in slow Python, are the methods of `Life` below: they say what is right.
 """
 
 from __future__ import annotations
@@ -84,8 +84,13 @@ def _inlined(name: str, folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-class Oracle(Protocol):
-    """A biology in Python, for `oracle.Oracle`. `here` is an `oracle.Here`."""
+class Life(Protocol):
+    """A biology in Python, for `oracle.Oracle`. Words are integers of 32 bits, unsigned.
+
+    here: an `oracle.Here`; what is in its genome, state and arena may be changed. `live` fills in
+    `earned`, `spent` and, to tell something, `signal`; `conceive` changes the copies that it is given.
+    space: an `oracle.Oracle`, with params and data.
+    """
 
     def arrive(self, here: Any, carry: list[int]) -> None: ...
 
@@ -95,4 +100,4 @@ class Oracle(Protocol):
 
     def pack(self, here: Any, genome: list[int], wanted: int) -> list[int]: ...
 
-    def merit(self, genome: list[int], state: list[int]) -> int: ...
+    def merit(self, space: Any, genome: list[int], state: list[int]) -> int: ...

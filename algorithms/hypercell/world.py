@@ -102,7 +102,7 @@ class World:
         self.tick = 0
         self.initial = 0
         self._out = (ctypes.c_int64 * 2)()
-        self._kept: dict[int, np.ndarray] = {}
+        self.fed: dict[int, np.ndarray] = {}
 
     def found(self, founders: Iterable[Founder]) -> None:
         """Places the first organisms, before tick 0."""
@@ -120,9 +120,18 @@ class World:
                 self.arrays["arena"][at] = np.frombuffer(founder.arena, np.uint8)
         self.initial = int(self.arrays["energy"].sum(dtype=np.int64))
 
+    def keep(self) -> None:
+        """Makes the state of now the one that `reset` goes back to."""
+        self._image = self.buffer[: self.layout.fresh_bytes].copy()
+
+    def reset(self) -> None:
+        """Back to what `keep` kept, at tick 0."""
+        self.buffer[: self.layout.fresh_bytes] = self._image
+        self.tick = 0
+
     def feed(self, slot: int, data: np.ndarray) -> None:
         """Makes an array the kernel's data[slot]; it is kept alive and must not move."""
-        self._kept[slot] = data
+        self.fed[slot] = data
         self.space.data[slot] = data.ctypes.data
 
     def run(self, until: int, threads: int = 1) -> None:

@@ -140,6 +140,7 @@ DEVICE i64 reproduce(const Space &space, const Open *open, i32 opens, const i32 
   u32 wanted = (u32)CARRY * ((genes >> 24) + 1) >> 8, carried = 0;
   if (wanted && ((i64)wanted * space.price >> 4) < energy - gift - cost)
     carried = pack(here, child + OWN, message + M_CARRY, wanted);
+  if (((i64)carried * space.price >> 4) >= energy - gift - cost) carried = 0;  // more than was wanted
   cost += (i64)carried * space.price >> 4;
   message[M_ENERGY] = (u32)gift, message[M_CARRIED] = carried;
   sent = chosen;
@@ -204,54 +205,66 @@ DEVICE void tick_location(const Space &space, const Open *open, i32 opens, const
                             (i == told ? SPOKEN << towards : 0));
 }
 
-// The coordinates of a location.
+// The coordinates of a location. 32 bits, as for `id`: a GPU divides 64 in a hundred instructions.
 DEVICE void locate(const Space &space, i64 loc, i32 *at) {
+  u32 rest = (u32)loc;
   for (i32 a = 0; a < AXES; a++) {
     at[a] = 0;
     if (space.axes[a].length == 1) continue;
-    at[a] = (i32)(loc / space.axes[a].stride);
-    loc %= space.axes[a].stride;
+    u32 stride = (u32)space.axes[a].stride;
+    at[a] = (i32)(rest / stride);
+    rest %= stride;
   }
 }
 
-// One tick of a whole tile; `lane` of `lanes` threads does every lanes-th location.
-DEVICE void tick_tile(const Space &space, i64 tile, u32 tick, i64 lane, i64 lanes, Tally &tally) {
-  Open open[AXES];
-  i32 opens = open_axes(space, tick, open);
+// One tick of a whole tile, whose open axes are known; `lane` of `lanes` threads does every lanes-th
+// location.
+DEVICE void tick_lane(const Space &space, const Open *open, i32 opens, i64 tile, u32 tick, i64 lane,
+                      i64 lanes, Tally &tally) {
   i32 at[AXES];
   i64 loc = tile * space.tile + lane, end = (tile + 1) * space.tile;
   locate(space, loc, at);
   while (loc < end) {
     tick_location(space, open, opens, at, loc, tick, tally);
     loc += lanes;
-#ifdef __CUDACC__
-    if (loc < end) locate(space, loc, at);
-#else
-    for (i32 a = AXES - 1; a >= 0; a--) {  // an odometer: lanes is 1 here, and division is dear
+    if (lanes > 1) {
+      if (loc < end) locate(space, loc, at);
+      continue;
+    }
+    for (i32 a = AXES - 1; a >= 0; a--) {  // an odometer, where lanes is 1: division is dear
       if (++at[a] < space.axes[a].length) break;
       at[a] = 0;
     }
-#endif
   }
 }
 
-// The tick before which a tile may run: a neighbour across an axis of stretch T must have done tick
-// t - T before a tile may do tick t, where t is a multiple of T. Two openings of slots are then enough.
+DEVICE void tick_tile(const Space &space, i64 tile, u32 tick, i64 lane, i64 lanes, Tally &tally) {
+  Open open[AXES];
+  i32 opens = open_axes(space, tick, open);
+  tick_lane(space, open, opens, tile, tick, lane, lanes, tally);
+}
+
+// What the neighbour in `direction` along axis a allows a tile: the tick before which it may run. A
+// neighbour across an axis of stretch T must have done tick t - T before a tile may do tick t, where t is
+// a multiple of T. Two openings of slots are then enough.
+DEVICE u64 horizon(const Space &space, i64 tile, i32 a, i32 direction) {
+  const Axis &axis = space.axes[a];
+  if (axis.length == 1) return ~0ull;
+  i64 stride = axis.stride / space.tile, at = tile / stride % axis.length;
+  bool end = direction == UP ? at == axis.length - 1 : at == 0;
+  if (end && !axis.ring) return ~0ull;
+  i64 step = direction == UP ? stride : -stride;
+  i64 other = tile + (end ? -step * (axis.length - 1) : step);
+  u32 stretch = (u32)axis.stretch;
+  return ((u64)acquire(space.clocks + other) + 2 * (u64)stretch - 1) / stretch * stretch;
+}
+
 DEVICE u32 light_cone(const Space &space, i64 tile, u32 until) {
   u32 limit = until;
-  for (i32 a = 0; a < space.outer; a++) {
-    const Axis &axis = space.axes[a];
-    if (axis.length == 1) continue;
-    i64 stride = axis.stride / space.tile, at = tile / stride % axis.length;
+  for (i32 a = 0; a < space.outer; a++)
     for (i32 direction = 0; direction < 2; direction++) {
-      bool end = direction == UP ? at == axis.length - 1 : at == 0;
-      if (end && !axis.ring) continue;
-      i64 step = direction == UP ? stride : -stride;
-      i64 other = tile + (end ? -step * (axis.length - 1) : step);
-      u32 stretch = (u32)axis.stretch;
-      u64 reach = ((u64)acquire(space.clocks + other) + 2 * (u64)stretch - 1) / stretch * stretch;
+      u64 reach = horizon(space, tile, a, direction);
       if (reach < limit) limit = (u32)reach;
     }
-  }
   return limit;
 }

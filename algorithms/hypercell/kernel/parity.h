@@ -12,16 +12,22 @@
 // have a bit flipped.
 //
 // Compiled in: WORDS (u64 of a row: n inputs and the label as bit n), LANES (n, rounded up to 8).
-// params: n, rows that may be seen, rows there are, rows per tick, income per right answer, sun.
-// data[0]: rows u64 [rows][WORDS], a bit is set where the input, or the label, is negative.
+// params: n, rows that may be seen, rows there are, rows per tick; income per right answer beyond chance,
+// per equation learned for the first time, and of a holder per tick; LUCK (of 65536) and BITS (of 65536,
+// see merit).
+// data[0]: rows u64 [rows + 8][WORDS], a bit is set where the input, or the label, is negative.
 
-enum { P_N, P_SEEN, P_ROWS, P_BITE, P_GRAIN, P_SUN };
+enum { P_N, P_SEEN, P_ROWS, P_BITE, P_GRAIN, P_LESSON, P_SUN, P_LUCK, P_BITS };
 enum { HOLDER, MASK };
-enum { KIND, TRAITS, SECRET };           // genome; SECRET: 2 * WORDS words, bit n is always set
-enum { SCORE, HITS, TRIALS, CURSOR };    // registers; HITS of TRIALS since the mask last changed
+// The genome. TRAITS has four bytes: bold (prefers to swap out what it has not met yet), doubt (swaps in
+// "input j is not in the secret"), talk (listens from 128 on, speaks if odd), caste (of its children).
+// SECRET is the mask, 2 * WORDS words, bit n always set.
+enum { KIND, TRAITS, SECRET };
+// Registers. HITS of TRIALS since the mask last changed; LEARNED: equations that a sample stands for.
+enum { SCORE, HITS, TRIALS, CURSOR, LEARNED };
 
 #define GENOME (2 + 2 * WORDS)
-#define STATE 4
+#define STATE 5
 #define SIGNAL (2 * WORDS)
 #define FLAGS ((LANES + 63) / 64)
 #define ARENA (8 * (WORDS * LANES + FLAGS))
@@ -64,29 +70,42 @@ DEVICE Row unit(u32 bit) {
   return row;
 }
 
-// Where a location's stream of samples begins.
-DEVICE u32 stream(const Here &here) {
-  return below(here.id * 0x9E3779B9u, (u32)here.space->params[P_SEEN]);
-}
-
 DEVICE void clear(Here &here) {          // a holder that has met nothing yet
   u64 *dual = (u64 *)here.arena, n = (u64)here.space->params[P_N];
   for (i32 w = 0; w < WORDS; w++)
-    for (i32 i = 0; i < LANES; i++)
+    LONG for (i32 i = 0; i < LANES; i++)
       dual[w * LANES + i] = (u64)i < n && i / 64 == w ? 1ull << i % 64 : 0;
   for (i32 f = 0; f < FLAGS; f++) dual[WORDS * LANES + f] = ~0ull;
   store(unit((u32)n), here.genome + SECRET);
 }
 
 DEVICE void arrive(Here &here, const u32 *carry, u32 carried) {
+  here.state[SCORE] = here.state[HITS] = here.state[TRIALS] = here.state[LEARNED] = 0;
   if (here.genome[KIND] == HOLDER) {
-    if (carried)
-      for (i32 i = 0; i < CARRY; i++) ((u32 *)here.arena)[i] = carry[i];
-    else
+    if (carried) {
+      LONG for (i32 i = 0; i < CARRY; i++) ((u32 *)here.arena)[i] = carry[i];
+      here.state[LEARNED] = (u32)here.space->params[P_N];
+    } else {
       clear(here);
+    }
   }
-  here.state[SCORE] = here.state[HITS] = here.state[TRIALS] = 0;
-  here.state[CURSOR] = stream(here);
+}
+
+// The parity of a word, folded so that compilers make vectors of it.
+DEVICE u64 parity(u64 x) {
+  x ^= x >> 32, x ^= x >> 16, x ^= x >> 8, x ^= x >> 4;
+  return 0x6996u >> (x & 15) & 1;
+}
+
+// The first set bit at `from` or after it, around the end; `many` (at most LANES) where none is set.
+DEVICE u32 first(const u64 *bits, u32 from, u32 many) {
+  for (u32 k = 0, f = from / 64; k <= FLAGS; k++, f = f + 1 == FLAGS ? 0 : f + 1) {
+    u64 word = bits[f];
+    if (k == 0) word &= ~0ull << from % 64;
+    if (k == FLAGS) word &= ~(~0ull << from % 64);
+    if (word) return f * 64 + LOWEST(word);
+  }
+  return many;
 }
 
 // Takes the equation in for one that it overlaps, found from a random place on; unmet ones (bold)
@@ -94,105 +113,148 @@ DEVICE void arrive(Here &here, const u32 *carry, u32 carried) {
 DEVICE bool swap(Here &here, const Row &row, Row &mask, bool sample, u32 random) {
   u64 *dual = (u64 *)here.arena, *unmet = dual + WORDS * LANES;
   u32 n = (u32)here.space->params[P_N];
-  u64 overlaps[LANES];
-  for (i32 i = 0; i < LANES; i++) {
+  u64 overlaps[LANES], bits[FLAGS], fresh[FLAGS];
+  LONG for (i32 i = 0; i < LANES; i++) {
     u64 both = 0;
     for (i32 w = 0; w < WORDS; w++) both ^= dual[w * LANES + i] & row.word[w];
-    overlaps[i] = 0 - (u64)(POPCOUNT(both) & 1);
+    overlaps[i] = parity(both);
+  }
+  for (i32 f = 0; f < FLAGS; f++) {
+    i32 here_many = LANES - 64 * f < 64 ? LANES - 64 * f : 64;
+    bits[f] = 0;
+    LONG for (i32 i = 0; i < here_many; i++) bits[f] |= overlaps[64 * f + i] << i;
+    fresh[f] = bits[f] & unmet[f];
   }
   u32 from = below(random << 8, n), found = n;
-  if ((random >> 24) <= (here.genome[TRAITS] & 255))
-    for (u32 k = 0, i = from; k < n; k++, i = i + 1 == n ? 0 : i + 1)
-      if (overlaps[i] & (unmet[i / 64] >> i % 64 & 1)) {
-        found = i;
-        break;
-      }
-  if (found == n)
-    for (u32 k = 0, i = from; k < n; k++, i = i + 1 == n ? 0 : i + 1)
-      if (overlaps[i]) {
-        found = i;
-        break;
-      }
+  if ((random >> 24) <= (here.genome[TRAITS] & 255)) found = first(fresh, from, n);
+  if (found == n) found = first(bits, from, n);
   if (found == n) return false;
   for (i32 w = 0; w < WORDS; w++) {
     u64 taken = dual[w * LANES + found];
-    for (i32 i = 0; i < LANES; i++) dual[w * LANES + i] ^= taken & overlaps[i];
+    LONG for (i32 i = 0; i < LANES; i++) dual[w * LANES + i] ^= taken & (0 - overlaps[i]);
     dual[w * LANES + found] = taken;
     mask.word[w] ^= taken;
   }
   u64 flag = 1ull << found % 64;
+  if (sample && unmet[found / 64] & flag && here.state[LEARNED] < n)
+    here.state[LEARNED]++, here.earned += here.space->params[P_LESSON];
   unmet[found / 64] = sample ? unmet[found / 64] & ~flag : unmet[found / 64] | flag;
   return true;
 }
 
-// One sample's evidence for the mask against chance, in half bits: +2 right, -4 wrong is the likelihood
-// ratio of a mask that is right four times out of five.
-DEVICE void judge(u32 *state, bool wrong, u32 seen) {
-  i32 score = (i32)state[SCORE] + (wrong ? -4 : 2);
-  state[SCORE] = (u32)(score > 1000 ? 1000 : score);
-  if (state[TRIALS] < seen) state[TRIALS]++, state[HITS] += !wrong;
+// Of the next `many` (at most 8) samples, bit i is set where the mask gets sample i wrong.
+DEVICE u32 mistakes(const u64 *rows, const Row &mask, u32 many) {
+  u64 wrong = 0;
+  for (u32 i = 0; i < 8; i++) {            // all eight lanes; `rows` has room for them at its end
+    u64 both = 0;
+    for (i32 w = 0; w < WORDS; w++) both ^= rows[i * WORDS + w] & mask.word[w];
+    wrong |= parity(both) << i;
+  }
+  return (u32)wrong & ((1u << many) - 1);
 }
 
-// Swaps are the last word on an equation that a mask without merit gets wrong.
-DEVICE bool learn(Here &here, const Row &row, Row &mask, bool sample, Draws &draws) {
-  if ((i32)here.state[SCORE] >= 0 || !swap(here, row, mask, sample, next(here, draws))) return false;
+// Evidence for the mask against chance, in half bits: +2 for a sample that it gets right, -4 for one
+// that it gets wrong, the likelihood ratio of a mask that is right four times out of five.
+DEVICE void judge(u32 *state, u32 right, u32 wrong, u32 seen) {
+  i32 score = (i32)state[SCORE] + 2 * (i32)right - 4 * (i32)wrong;
+  state[SCORE] = (u32)(score > 1000 ? 1000 : score);
+  u32 room = seen - (state[TRIALS] < seen ? state[TRIALS] : seen);
+  u32 hits = right < room ? right : room, misses = wrong < room - hits ? wrong : room - hits;
+  state[HITS] += hits, state[TRIALS] += hits + misses;
+}
+
+// A mask that gets a sample wrong and has no merit to show is given up: the sample is swapped in, or,
+// with probability doubt / 256, "input j is not in the secret" for some j that the mask has.
+DEVICE bool learn(Here &here, Row row, Row &mask, Draws &draws) {
+  if ((i32)here.state[SCORE] >= 0) return false;
+  bool sample = true;
+  u32 doubt = here.genome[TRAITS] >> 8 & 255, word = doubt ? next(here, draws) : 0;
+  if ((word >> 24) < doubt) {
+    u32 n = (u32)here.space->params[P_N], j = below(word << 8, n);
+    for (u32 k = 0; k < n && sample; k++, j = j + 1 == n ? 0 : j + 1)
+      if (mask.word[j / 64] >> j % 64 & 1) row = unit(j), sample = false;
+  }
+  if (!swap(here, row, mask, sample, next(here, draws))) return false;
   here.state[SCORE] = here.state[HITS] = here.state[TRIALS] = 0;
   return true;
 }
 
-DEVICE void live(Here &here) {
-  const i64 *params = here.space->params;
+// A tick of a holder: what its neighbours tell, then its own samples, one mistake after the other.
+DEVICE u32 hold(Here &here, Row &mask, u32 bite, u32 seen, u32 &right) {
   const u64 *rows = (const u64 *)here.space->data[0];
-  u32 n = (u32)params[P_N], seen = (u32)params[P_SEEN], bite = (u32)params[P_BITE];
-  u32 *state = here.state, traits = here.genome[TRAITS];
-  bool holder = here.genome[KIND] == HOLDER;
-  u32 doubt = holder ? traits >> 8 & 255 : 0;
-  Row mask = load(here.genome + SECRET);
+  u32 *state = here.state, talk = here.genome[TRAITS] >> 16 & 255, cursor = state[CURSOR], swaps = 0;
   Draws draws = {};
-  u32 right = 0, swaps = 0, cursor = state[CURSOR];
-  if (holder && (traits >> 16 & 255) >= 128)
+  if (talk >= 128)
     for (i32 i = 0; i < here.heard; i++) {
       Row row = load(here.signals[i]);
       if (!odd(mask, row)) continue;
       state[SCORE] -= 4;
-      swaps += learn(here, row, mask, true, draws);
+      swaps += learn(here, row, mask, draws);
     }
-  for (u32 k = 0; k < bite; k++) {
-    if (doubt) {                         // "input j is not in the secret", with probability doubt / 256
-      u32 word = next(here, draws);
-      if ((word >> 24) < doubt) {
-        Row row = unit(below(word << 8, n));
-        if (!odd(mask, row)) continue;
-        state[SCORE] -= 2;
-        swaps += learn(here, row, mask, false, draws);
-        continue;
-      }
-    }
+  for (u32 left = bite; left;) {
+    if (cursor >= seen) cursor = 0;      // not before: there may be new samples by now
+    u32 many = left < 8 ? left : 8;
+    if (many > seen - cursor) many = seen - cursor;
+    const u64 *from = rows + (u64)cursor * WORDS;
+    u32 wrong = mistakes(from, mask, many), good = wrong ? LOWEST(wrong) : many;
+    judge(state, good, wrong != 0, seen);
+    right += good;
+    u32 eaten = good + (wrong != 0);
+    left -= eaten, cursor += eaten;
+    if (!wrong) continue;
     Row row;
-    for (i32 w = 0; w < WORDS; w++) row.word[w] = rows[(u64)cursor * WORDS + w];
-    cursor = cursor + 1 < seen ? cursor + 1 : 0;
-    bool wrong = odd(mask, row);
-    judge(state, wrong, seen);
-    right += !wrong;
-    if (!wrong || !holder) continue;
-    if (learn(here, row, mask, true, draws)) {
-      swaps++;
-      here.tells = traits >> 16 & 1;
-      store(row, here.signal);
-    }
+    for (i32 w = 0; w < WORDS; w++) row.word[w] = from[good * WORDS + w];
+    if (!learn(here, row, mask, draws)) continue;
+    swaps++;
+    here.tells = talk & 1;
+    store(row, here.signal);
   }
   state[CURSOR] = cursor;
   if (swaps) store(mask, here.genome + SECRET);
-  here.earned = (2 * right > bite ? (2 * right - bite) * params[P_GRAIN] : 0) +
-                (holder ? params[P_SUN] : 0);
-  here.spent = (i64)(bite + swaps * LANES) * WORDS >> 6;
+  return swaps;
 }
 
-// A child's kind is a mask with probability caste / 256; traits lose or gain bits like the engine's
+// A tick of a mask organism: it eats, and that is all.
+DEVICE void weigh(Here &here, const Row &mask, u32 bite, u32 seen, u32 &right) {
+  const u64 *rows = (const u64 *)here.space->data[0];
+  u32 cursor = here.state[CURSOR];
+  for (u32 left = bite; left;) {
+    if (cursor >= seen) cursor = 0;
+    u32 many = left < seen - cursor ? left : seen - cursor;
+    u64 wrong = 0;
+    for (u32 i = 0; i < many; i++) {
+      u64 both = 0;
+      for (i32 w = 0; w < WORDS; w++) both ^= rows[(u64)(cursor + i) * WORDS + w] & mask.word[w];
+      wrong += parity(both);
+    }
+    right += many - (u32)wrong;
+    left -= many, cursor += many;
+  }
+  judge(here.state, right, bite - right, seen);
+  here.state[CURSOR] = cursor;
+}
+
+DEVICE void live(Here &here) {
+  const i64 *params = here.space->params;
+  u32 seen = (u32)params[P_SEEN], bite = (u32)params[P_BITE], right = 0, swaps = 0;
+  bool holder = here.genome[KIND] == HOLDER;
+  Row mask = load(here.genome + SECRET);
+  if (holder)
+    swaps = hold(here, mask, bite, seen, right);
+  else
+    weigh(here, mask, bite, seen, right);
+  u32 chance = bite / 2 + bite / 8;      // a right answer counts from there on, so that luck feeds nobody
+  here.earned += (right > chance ? (right - chance) * params[P_GRAIN] : 0) +
+                (holder ? params[P_SUN] : 0);
+  here.spent = (i64)(bite + swaps * LANES) * WORDS >> 8;
+}
+
+// A child goes on in the stream of samples where its parent stands, so that it is not judged by samples
+// that made its parent's mask. Its kind is a mask with probability caste / 256; traits lose or gain bits like the engine's
 // genes do. A holder's mask is what its equations say, so only a mask organism's is mutated.
 DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
   Dice d = roll(here, 0x10000);
-  for (i32 i = 0; i < STATE; i++) state[i] = 0;
+  state[SCORE] = state[HITS] = state[TRIALS] = state[LEARNED] = 0;
   if (rate == ANEW) {
     genome[KIND] = d.word[0] & 1, genome[TRAITS] = d.word[1];
     for (i32 w = 0; w < WORDS; w++) {
@@ -221,21 +283,21 @@ DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
 // All of the duals or nothing: a part of them is of no use.
 DEVICE u32 pack(Here &here, const u32 *genome, u32 *carry, u32 wanted) {
   if (genome[KIND] != HOLDER || 2 * wanted < CARRY) return 0;
-  for (i32 i = 0; i < CARRY; i++) carry[i] = ((const u32 *)here.arena)[i];
+  LONG for (i32 i = 0; i < CARRY; i++) carry[i] = ((const u32 *)here.arena)[i];
   return CARRY;
 }
 
-// Sixteenths of a bit of evidence that the mask is no accident: a bit per sample while all are right,
-// else Hoeffding's bound. Of a mask that was built from up to n samples as many are not counted. A mask
-// that gets all rows right that there are cannot be bettered.
+// Sixteenths of a bit of evidence that the mask is no accident. A wrong one gets a row right with
+// probability LUCK: a half, and the rows that it was built from. While it makes no mistake a row is worth
+// -log2(LUCK) = BITS, else Hoeffding's bound says what all of them are worth. A mask that gets all rows
+// right that there are cannot be bettered.
 DEVICE i64 merit(const Space &space, const u32 *, const u32 *state) {
-  i64 seen = space.params[P_SEEN], trials = state[TRIALS], wrong = trials - state[HITS];
-  if (!wrong && trials == space.params[P_ROWS]) return 1 << 30;
-  i64 fresh = trials - (space.params[P_N] * trials + seen - 1) / seen;
-  if (fresh <= 0) return 0;
-  if (!wrong) return 16 * fresh;
-  i64 ahead = fresh - 2 * wrong;
-  return ahead > 0 ? 16 * ahead * ahead * 739 / (1024 * fresh) : 0;
+  const i64 *params = space.params;
+  i64 trials = state[TRIALS], hits = state[HITS];
+  if (hits == params[P_ROWS]) return 1 << 30;
+  if (hits == trials) return trials * params[P_BITS] >> 12;
+  i64 ahead = (hits << 16) - trials * params[P_LUCK];
+  return ahead > 0 ? (ahead * ahead / trials >> 16) * 46 >> 16 : 0;  // 46 = 16 * 2 / ln 2
 }
 
 #ifndef __CUDACC__
@@ -243,18 +305,21 @@ DEVICE i64 merit(const Space &space, const u32 *, const u32 *state) {
 // A multiplication gathers the signs of eight inputs.
 extern "C" void pack_rows(const i64 *y, const u8 *x, i64 n, i64 from, i64 to, u64 *rows) {
   for (i64 r = from; r < to; r++) {
-    u64 *row = rows + r * WORDS;
+    u64 row[WORDS] = {};
     const u8 *inputs = x + r * n;
-    for (i32 w = 0; w < WORDS; w++) row[w] = 0;
-    i64 i = 0;
-    for (; i + 8 <= n; i += 8) {
-      u64 eight;
-      __builtin_memcpy(&eight, inputs + i, 8);
+    for (i64 i = 0; i < n; i += 8) {
+      u64 eight = 0;
+      i64 shift = 0;
+      if (i + 8 > n && n >= 8) shift = i + 8 - n;  // the last eight overlap those before
+      if (n >= 8)
+        __builtin_memcpy(&eight, inputs + i - shift, 8);
+      else
+        for (i64 b = 0; b < n; b++) eight |= (u64)inputs[b] << 8 * b;
       u64 signs = ((eight >> 7 & 0x0101010101010101ull) * 0x0102040810204080ull) >> 56;
-      row[i / 64] |= signs << i % 64;
+      row[i / 64] |= signs >> shift << i % 64;
     }
-    for (; i < n; i++) row[i / 64] |= (u64)(inputs[i] >> 7) << i % 64;
     row[n / 64] |= (u64)(y[r] < 0) << n % 64;
+    for (i32 w = 0; w < WORDS; w++) rows[r * WORDS + w] = row[w];
   }
 }
 #endif

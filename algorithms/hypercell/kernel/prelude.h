@@ -10,6 +10,7 @@ typedef unsigned long long u64;
 #ifdef __CUDACC__
 #define DEVICE __device__ __forceinline__
 #define UNROLL _Pragma("unroll")
+#define LONG _Pragma("unroll 4")           // a loop too long to be unrolled whole: registers are few
 #define POPCOUNT(x) __popcll(x)
 #define LOWEST(x) (__ffsll((i64)(x)) - 1)  // index of the lowest set bit; x != 0
 DEVICE void add64(i64 *to, i64 what) { atomicAdd((u64 *)to, (u64)what); }
@@ -24,6 +25,7 @@ DEVICE void release(u32 *to, u32 value) {
 #else
 #define DEVICE static inline __attribute__((always_inline))
 #define UNROLL
+#define LONG
 #define POPCOUNT(x) __builtin_popcountll(x)
 #define LOWEST(x) __builtin_ctzll(x)
 DEVICE void add64(i64 *to, i64 what) { __atomic_fetch_add(to, what, __ATOMIC_RELAXED); }
