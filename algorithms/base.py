@@ -56,3 +56,12 @@ class Algorithm(ABC):
     @abstractmethod
     def train(self, data: dict[str, np.ndarray]) -> Training:
         """Learns from one draw's training data and returns the predictor."""
+
+    def pictures(self, data: dict[str, np.ndarray]) -> dict[str, bytes]:
+        """Films and diagrams of the training on `data`, by file name (.png, .gif or .svg).
+
+        Asked for once, after the last measured window, with the first draw's training data, of an
+        algorithm that overrides it. It may train again: equal seeds make that the same training.
+        Nobody answers its queries. What it raises is a warning in the Record and nothing worse.
+        """
+        return {}

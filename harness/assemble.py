@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import host
 from harness.config import Choosing
+from harness.pictures import save
 from harness.sitting import Sitting
 from metrics import record as rec
 from metrics.meter import headline
@@ -38,6 +39,7 @@ class Outcome:
     audit: dict[str, Any] | None = None
     empty: rec.EmptyInfo | None = None
     pilots: list[dict[str, float]] = field(default_factory=list)
+    pictures: dict[str, bytes] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -74,6 +76,9 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
                 f"{100 * min(1, share):.0f} % of the energy is what the path itself costs"
             )
     trace = sitting.save_trace(run.run) if sitting else None
+    pictures = []
+    if status == "ok" and sitting:
+        pictures = save(sitting, outcome.pictures, run.folder, run.run, run.hooks.say)
     warnings += sitting.warnings if sitting else []
     code_sha256, code_bytes = run.code
     return Record(
@@ -137,6 +142,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         },
         meter=outcome.meter,
         trace=trace,
+        pictures=pictures,
         warnings=warnings,
     )
 

@@ -15,6 +15,8 @@ import tempfile
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import platformdirs
+
 from harness import wire
 from metrics.process_tree import ProcessTree, adopt_orphans
 
@@ -113,11 +115,13 @@ def environment(folder: Path, threads: int, gpu: bool) -> dict[str, str]:
         for name, value in os.environ.items()
         if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIXES)
     }
+    cache = Path(os.environ.get("BENCH_CACHE") or platformdirs.user_cache_dir("joulebench"))
     return {
         **kept,
         **dict.fromkeys(THREAD_VARIABLES, str(threads)),
         "HOME": str(folder / "home"),
         "TMPDIR": str(folder / "tmp"),
+        "BENCH_CACHE": str(cache.expanduser().absolute()),  # built kernels outlive this HOME
         "PYTHONUSERBASE": site.getuserbase(),  # packages installed with --user are found by HOME
         "PYTHONHASHSEED": "0",
         **({} if gpu else {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": ""}),

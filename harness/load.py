@@ -145,7 +145,8 @@ def _literal(name: str, value: ast.expr) -> dict[str, Any]:
 
 
 def sources(target: str) -> list[Path]:
-    """The files of ours or the user's that a target is made of, followed through its imports."""
+    """The files of ours or the user's that a target is made of, followed through its imports; and what
+    these files name in a constant READS, as patterns relative to themselves."""
     root = Path(__file__).parent.parent
     if is_file_target(target):
         start = Path(target.rpartition(":")[0])
@@ -164,6 +165,8 @@ def sources(target: str) -> list[Path]:
             continue
         for node in ast.walk(tree):
             names: list[str] = []
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "READS":
+                found += [f for p in ast.literal_eval(node.value) for f in path.parent.glob(p)]
             if isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             elif isinstance(node, ast.Import):
@@ -174,7 +177,7 @@ def sources(target: str) -> list[Path]:
                     queue.append(root.joinpath(*parts).with_suffix(".py"))
                 elif is_file_target(target):
                     queue.append(start.parent.joinpath(*parts).with_suffix(".py"))
-    return sorted(found)
+    return sorted(set(found))
 
 
 def hash_sources(target: str) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from types import TracebackType
 
@@ -70,8 +71,12 @@ class Display:
             self.say(line)
 
     def _line(self, moment: Moment) -> str:
-        known = moment.joules == moment.joules  # a log that is joined later gives NaN
-        joules = f"{moment.joules:.3g} J so far" if known else "J not known yet"
+        if moment.joules is None:
+            joules = "not metered"
+        elif math.isnan(moment.joules):  # of a log that is joined later
+            joules = "J not known yet"
+        else:
+            joules = f"{moment.joules:.3g} J so far"
         parts = [moment.phase, f"{moment.elapsed_s:.1f} s", joules]
         if self.done:
             parts.insert(1, self.done)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import host, registry
+from harness import host, pictures, registry
 from harness.assemble import Outcome, assemble, hash_draws
 from harness.config import Config
 from harness.device import device_turn
@@ -162,6 +162,7 @@ class Run:
             outcome.warnings = disagreements(outcome.rows)
             if self.meter.problems:
                 raise MeterError("; ".join(self.meter.problems))
+            outcome.pictures = pictures.draw(sitting, draws[0].train, self.hooks.say)
         return None
 
     def _more_repeats(self, sitting: Sitting, draws: list[Draw]) -> int | None:

@@ -42,11 +42,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Moment:
-    """What the watcher sees a few times a second: for progress displays."""
+    """What the watcher sees a few times a second: for progress displays. joules: None where nothing is
+    metered."""
 
     phase: str
     elapsed_s: float
-    joules: float
+    joules: float | None
     loss: float | None = None
     step: int = 0
     of: int = 0
@@ -73,9 +74,10 @@ class Sitting(Windows):
         self.watch = watch
         self.queries = 0
         self.adapts: bool | None = None
+        self.draws_pictures = False
         self.log = b""
         self.overdue = False
-        self.limit_s = float("inf")
+        self.late = ""
         self.looked_s = 0.0
 
     def __enter__(self) -> Sitting:
@@ -93,15 +95,20 @@ class Sitting(Windows):
     @contextlib.contextmanager
     def bounded(self, phase: str, repeats: int, limit_s: float) -> Iterator[None]:
         """A window at whose limit the worker is killed, whatever it and the parent are doing."""
-        watchdog = threading.Timer(limit_s, self._overrun)
-        watchdog.daemon = True
-        self.limit_s = limit_s
-        with self.window(phase, repeats):
-            watchdog.start()
-            try:
-                yield
-            finally:
-                watchdog.cancel()
+        late = (
+            f"the worker was still in {phase} after limits.{phase}_s={limit_s:g} and was ended; raise "
+            "the limit if that was to be expected"
+        )
+        watchdog = self._watchdog(limit_s, late)
+        with self.window(phase, repeats), running(watchdog):
+            yield
+
+    @contextlib.contextmanager
+    def unmetered(self, phase: str, limit_s: float, late: str) -> Iterator[None]:
+        """What follows the last window, under a limit as well. late: what is said of an overrun."""
+        self.phase, self.begin_s, self.mark = phase, monotonic_s(), None
+        with running(self._watchdog(limit_s, late)):
+            yield
 
     def prepare(self, target: str, fields: dict[str, Any], spec: Any) -> None:
         """Imports, allocation, compiling, warm-up: metered as setup, from the process's first import."""
@@ -110,6 +117,7 @@ class Sitting(Windows):
             self.child.wake()
             reply = self.ask(request)
         self.adapts = reply.get("adapts") is True
+        self.draws_pictures = reply.get("pictures") is True
 
     def idle(self, settle_s: float) -> None:
         """Measures what the device draws while the worker is stopped, its device context open.
@@ -175,7 +183,7 @@ class Sitting(Windows):
                 self._watch(reply)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise WorkerError(
-                self._late() if self.overdue else self.child.obituary(self.phase)
+                self.late if self.overdue else self.child.obituary(self.phase)
             ) from None
         except BlockingIOError:
             raise WorkerError(
@@ -203,20 +211,20 @@ class Sitting(Windows):
             raise WorkerError(f"the algorithm ran out of memory in {self.phase} ({text[:200]})")
         raise WorkerError(f"the algorithm failed in {self.phase}: {text} (at {reply.get('where')})")
 
+    def _watchdog(self, limit_s: float, late: str) -> threading.Timer:
+        self.late = late
+        watchdog = threading.Timer(limit_s, self._overrun)
+        watchdog.daemon = True
+        return watchdog
+
     def _overrun(self) -> None:
         self.overdue = True
         self.tree.signal(signal.SIGKILL)
 
-    def _late(self) -> str:
-        return (
-            f"the worker was still in {self.phase} after limits.{self.phase}_s={self.limit_s:g} "
-            "and was ended; raise the limit if that was to be expected"
-        )
-
     def _watch(self, progress: dict[str, Any] | None = None) -> None:
         self.looked_s = monotonic_s()
         if self.overdue:
-            raise WorkerError(self._late())
+            raise WorkerError(self.late)
         if self.tree.hides_children():
             raise WorkerError(
                 f"the algorithm ignores SIGCHLD in {self.phase}, which hides the CPU time of its "
@@ -240,6 +248,16 @@ class Sitting(Windows):
                 of=of if type(of) is int else 0,
             )
         )
+
+
+@contextlib.contextmanager
+def running(watchdog: threading.Timer) -> Iterator[None]:
+    """Starts a timer, and stops it if it is left in time."""
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
 
 
 def default_memory_gb() -> float:

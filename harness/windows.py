@@ -21,7 +21,8 @@ MACHINE: tuple[str, dict[str, Any]] = ("metrics.machine_probe.machine", {})
 class Windows:
     """What a meter has seen of a process tree, window by window.
 
-    phase, begin_s, mark: of the window that is open, or was last. trace: once sampling has ended.
+    phase, begin_s, mark: of the window that is open, or was last; no mark: nothing is metered any more.
+    trace: once sampling has ended.
     """
 
     def __init__(self, meter: Joint, tree: ProcessTree) -> None:
@@ -64,9 +65,9 @@ class Windows:
                 )
             )
 
-    def glance(self) -> float:
+    def glance(self) -> float | None:
         """Joules of the open window so far, about; lets slow sensors take their samples."""
-        return self.meter.glance(self.mark)
+        return None if self.mark is None else self.meter.glance(self.mark)
 
     def lasted(self, phase: str) -> Phase:
         """Seconds of the last window of a phase."""

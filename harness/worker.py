@@ -1,7 +1,7 @@
 """The worker's side of a sitting: runs one algorithm, answers one parent, knows nothing else.
 
-Started by the parent in an empty folder. It answers four requests: prepare, train, predict (or step,
-for sequences) and end.
+Started by the parent in an empty folder. It answers five requests: prepare, train, predict (or step,
+for sequences), pictures and end.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Worker:
             "train": self.train,
             "predict": self.predict,
             "step": self.step,
+            "pictures": self.pictures,
         }
         while True:
             message = wire.receive(self.channel)
@@ -60,7 +61,12 @@ class Worker:
         self.spec = SPECS[spec["family"]](**spec)
         self.algorithm.prepare(self.spec)
         synchronise()
-        return {"is": "ready", "adapts": bool(self.algorithm.adapts)}
+        draws = getattr(type(self.algorithm), "pictures", Algorithm.pictures)
+        return {
+            "is": "ready",
+            "adapts": bool(self.algorithm.adapts),
+            "pictures": draws is not Algorithm.pictures,
+        }
 
     def train(self, draws: list[dict[str, np.ndarray]]) -> dict[str, Any]:
         """Trains on every draw, each from a fresh state."""
@@ -116,6 +122,11 @@ class Worker:
         if value.dtype.kind == "f" and value.dtype != np.float32:
             value = value.astype(np.float32)  # half the traffic, and all that the score can use
         return {"is": "value", "value": value}
+
+    def pictures(self, data: dict[str, np.ndarray]) -> dict[str, Any]:
+        """What the algorithm draws of its training. The last request: nothing is measured any more."""
+        assert self.algorithm is not None
+        return {"is": "pictures", "files": self.algorithm.pictures(data)}
 
     def _progress(self, event: Progress, draw: int) -> None:
         now = time.monotonic()

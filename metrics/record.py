@@ -202,8 +202,9 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     kind: "run", or "measured command": work that sat no exam (any command, or a stretch of a program).
     Its task is called "command", its algorithm's config is what was called, and it has no score, no
     draw and no hash of its code; it is on no board. trace: the power trace (parquet; a PNG lies beside
-    it), relative to the folder of the Records. source: of the joules that a headline sums or would sum.
-    imported_from: the run that this is, with the rows of a log that was joined to it afterwards.
+    it), relative to the folder of the Records. pictures: what the algorithm drew of its training, relative
+    likewise. source: of the joules that a headline sums or would sum. imported_from: the run that this
+    is, with the rows of a log that was joined to it afterwards.
     meter: what each meter says of itself: its library with path and hash, boards, periods.
     """
 
@@ -230,6 +231,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     settings: dict[str, Any]
     meter: dict[str, Any] = {}
     trace: str | None = None
+    pictures: list[str] = []
     imported_from: str | None = None
     warnings: list[str] = []
 

@@ -70,6 +70,7 @@ def print_result(record: Record, kept: str) -> None:
         rows.append(("meter", record.settings["why_meter"]))
     if record.trace:
         rows.append(("trace", f"{Path(kept).parent / record.trace} (and .png)"))
+    rows += [("picture", str(Path(kept).parent / picture)) for picture in record.pictures]
     rows += [("warning", warning) for warning in record.warnings]
     rows.append(("record", f"{record.run} in {kept}"))
     for name, text in rows:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 KERNEL = Path(__file__).parent / "kernel"
+READS = ["kernel/*.h"]  # counted as code by whoever hashes it
 
 
 @dataclass(frozen=True)

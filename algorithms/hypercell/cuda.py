@@ -121,7 +121,9 @@ class CudaWorld:
         """The host's state becomes the device's."""
         layout, host = self.host.layout, self.host
         if (host.arrays["clocks"] != host.tick).any():
-            raise Refused("the tiles of this space are at different ticks; a GPU begins at one tick")
+            raise Refused(
+                "the tiles of this space are at different ticks; a GPU begins at one tick"
+            )
         # Before the first tick no message counts, and messages are most of the memory.
         size = layout.bytes if host.tick else layout.fresh_bytes
         self._upload(self._buffer.handle, host.buffer.ctypes.data, size)
@@ -187,9 +189,7 @@ class CudaWorld:
     def _launch(self, name: str, blocks: int, at: int, *ticks: int) -> None:
         from cuda.core import LaunchConfig, launch
 
-        config = LaunchConfig(
-            grid=blocks, block=self.threads, is_cooperative=name == "persistent"
-        )
+        config = LaunchConfig(grid=blocks, block=self.threads, is_cooperative=name == "persistent")
         words = [ctypes.c_uint32(tick) for tick in ticks]
         launch(self._stream, config, self.kernels[name], at, *words)
 

@@ -28,7 +28,9 @@ PARAMS, DATA = 16, 8
 class CAxis(ctypes.Structure):
     """`Axis` of kernel/space.h."""
 
-    _fields_ = [(n, ctypes.c_int64) for n in ("length", "ring", "stretch", "toll", "stride", "slot")]
+    _fields_ = [
+        (n, ctypes.c_int64) for n in ("length", "ring", "stretch", "toll", "stride", "slot")
+    ]
 
 
 class CSpace(ctypes.Structure):
@@ -132,9 +134,7 @@ class Layout:
             if a == self.slab.axis:
                 length, ring = self.slab.planes, False
             slot = geometry.slots[a]
-            space.axes[a] = CAxis(
-                length, ring, axis.stretch, axis.toll, geometry.strides[a], slot
-            )
+            space.axes[a] = CAxis(length, ring, axis.stretch, axis.toll, geometry.strides[a], slot)
         per_plane = geometry.strides[self.slab.axis] // self.tile
         whole = self.slab.axis < 0
         numbers = {

@@ -1,31 +1,37 @@
-"""Hypercell on sparse parity: an ecosystem of organisms that looks for the secret among the samples."""
+"""Hypercell on sparse parity: an ecosystem that looks for the secret among samples, some of them wrong."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from math import log2
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused, Training
-from algorithms.hypercell import parity, space
+from algorithms.hypercell import film, parity, snapshot, space
 from algorithms.hypercell.build import library
-from algorithms.hypercell.parity import BITE, BITS, GRAIN, LESSON, LUCK, ROWS, SEEN, SUN, N, Traits
+from algorithms.hypercell.camera import Camera
+from algorithms.hypercell.space import TILE
 from algorithms.hypercell.world import Ablation, Founder, Kernel, World, genes
 from tasks.classification import Classification
 
 SPECIES = ("both", "holders", "masks")
 PROOF_BITS = 7  # a false mask passes in less than one training of a hundred
+FRAMES = 120
 
 
 class Mask:
-    """Predicts the product of the inputs in a mask."""
+    """Predicts the product of the inputs in a mask (bit j: input j)."""
 
     def __init__(self, secret: int) -> None:
-        self.inputs = [i for i in range(secret.bit_length()) if secret >> i & 1]
+        self.inputs = []
+        while secret:
+            low = secret & -secret
+            self.inputs.append(low.bit_length() - 1)
+            secret ^= low
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Labels int64 [m] of x int8 [m, n]."""
@@ -37,7 +43,22 @@ class Mask:
 
 @dataclass
 class HypercellParity(Algorithm):
-    """Holders of samples and masks, living, breeding and dying until one of them is right beyond doubt.
+    """Holders of samples and holders of masks live, breed and die until a mask is right beyond doubt.
+
+    geometry: a name in configs/geometry, or the absolute path of a yaml like those. ticks: after which it
+    gives up and answers with the best mask so far. bite: samples that an organism eats per tick.
+    founders: organisms at the beginning, by turns a holder and a mask. species: "both", "holders" or
+    "masks". doubt, talk, caste: a founding holder's traits (`parity.Traits`). mutation: chance of each
+    gene, in 1/256; it evolves.
+
+    Ablations: reproduction, neighbours (anything that crosses between locations), heredity (without it
+    children and founders have random genomes), one_location. Without reproduction or neighbours every
+    place has a founder, since no one would settle it.
+
+    genome: the absolute path of a genome to found the space with. resume: of a saved space to go on
+    from, in every draw. save: an absolute folder for the space and the best genome of the last draw,
+    written while the meter runs. film: draws what happened, in a training of its own outside the
+    measured windows.
     """
 
     geometry: str = "laptop"
@@ -46,89 +67,171 @@ class HypercellParity(Algorithm):
     founders: int = 2
     species: str = "both"
     doubt: int = 0
-    talk: bool = True
+    talk: int = 255
     caste: int = 64
     mutation: int = 16
-    share: int = 127
     reproduction: bool = True
     neighbours: bool = True
     heredity: bool = True
     one_location: bool = False
+    genome: str = ""
+    resume: str = ""
+    save: str = ""
+    film: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("ticks", 1, 1 << 30),
+            ("bite", 1, 1 << 16),
+            ("founders", 1, 1 << 30),
+            ("doubt", 0, 255),
+            ("talk", 0, 255),
+            ("caste", 0, 255),
+            ("mutation", 0, 255),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not least <= value <= most:
+                raise Refused(f"algo.{name}={value}: must be a whole number from {least} to {most}")
+        if self.species not in SPECIES:
+            raise Refused(f"algo.species={self.species}: must be one of {', '.join(SPECIES)}")
+        for name in ("genome", "resume", "save"):
+            value = getattr(self, name)
+            if value and not Path(value).is_absolute():
+                raise Refused(
+                    f"algo.{name}={value}: must be an absolute path, since the algorithm runs in a "
+                    "folder of its own"
+                )
 
     def prepare(self, spec: Classification) -> None:
         if spec.rule != "parity":
-            raise Refused(f"hypercell learns task.rule=parity only, not {spec.rule}; try algo=backprop")
+            raise Refused(
+                f"hypercell learns task.rule=parity only, not {spec.rule}; try algo=backprop"
+            )
         super().prepare(spec)
+        if self.film:
+            film.need()
         n = spec.n
+        shape = space.build("here", {}) if self.one_location else space.geometry(self.geometry)
         self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-        shape = space.build("one location", {}) if self.one_location else space.geometry(self.geometry)
+        tile = TILE if self.threads == 1 else max(1, shape.locations // (4 * self.threads))
         self.biology = parity.biology(n)
         self.kernel = Kernel(library(self.biology.source("cpu"), "parity"), self.biology)
-        self.pack = parity.packer(self.kernel)
-        self.rows = np.zeros((spec.rows + 8, n // 64 + 1), np.uint64)
         ablation = Ablation(self.reproduction, self.neighbours, self.heredity)
-        self.world = World(self.kernel, shape, self.biology, spec.seed, parity.ECONOMY, ablation)
+        world = World(self.kernel, shape, self.biology, spec.seed, parity.ECONOMY, ablation, tile)
+        self.world = world
         # What a holder needs without noise: a mistake for each input, every other row, and a proof.
         self.first_ticks = min((9 * n // 4 + 40) // self.bite + 1, self.ticks)
         self.first_look = min(spec.rows, self.first_ticks * self.bite)
-        params = self.world.space.params
-        params[N], params[ROWS], params[BITE] = n, spec.rows, self.bite
-        self._see(self.first_look)
-        params[GRAIN], params[LESSON], params[SUN] = 8, 16, 4 + (self.bite * n * (n // 64 + 1) >> 9)
-        self.world.feed(0, self.rows)
-        self.world.found(self._founders(shape.locations))
-        self.world.keep()
+        sun = 4 + (
+            self.bite * n * (n // 64 + 1) >> 9
+        )  # what a holder's work costs, and a little more
+        params = world.space.params
+        params[parity.N], params[parity.ROWS], params[parity.BITE] = n, spec.rows, self.bite
+        params[parity.GRAIN], params[parity.LESSON], params[parity.SUN] = 8, 16, sun
+        rows = np.zeros((spec.rows + 8, n // 64 + 1), np.uint64)
+        world.feed(0, rows)
+        world.found(self._founders(shape.locations))
+        if self.resume:
+            snapshot.load(Path(self.resume), world)
+        world.keep()
+        self.begins = world.tick
+        self.enter = parity.first_epoch(world)
+        self.pack = parity.packer(world)
+        self.effort = log2(world.layout.locations * self.bite)
+        made_up = np.ones((spec.rows, n), np.int8), np.ones(spec.rows, np.int64)
+        next(self._search(*made_up), None)
 
-    def _founders(self, locations: int) -> list[Founder]:
-        n = self.spec.n
-        rng = np.random.default_rng(self.spec.seed)
-        count = self.founders if self.reproduction else locations
-        found = []
-        for i in range(min(count, locations)):
-            at = i * locations // min(count, locations)
-            engine = genes(self.mutation, threshold=255, share=self.share, buy=255)
-            traits = Traits(doubt=self.doubt, talk=255 * self.talk, caste=self.caste)
+    def _founders(self, locations: int) -> Iterator[Founder]:
+        """The first organisms, evenly spread."""
+        n, rng = self.spec.n, np.random.default_rng(self.spec.seed)
+        alone = not (self.reproduction and self.neighbours)
+        count = locations if alone else min(self.founders, locations)
+        known = snapshot.load_genome(Path(self.genome), self.biology) if self.genome else None
+        for i in range(count):
+            at = i * locations // count
+            engine = genes(self.mutation, threshold=255, share=127, buy=255)
+            traits = parity.Traits(doubt=self.doubt, talk=self.talk, caste=self.caste)
             if not self.heredity:
-                engine = tuple(int(v) for v in rng.integers(1 << 32, size=2))
-                traits = Traits(*(int(v) for v in rng.integers(256, size=4)))
-            is_mask = self.species == "masks" or (self.species == "both" and i % 2 == 1)
-            if is_mask:
-                secret = sum(1 << int(j) for j in rng.choice(n, size=min(3, n), replace=False))
-                found.append(parity.mask(n, at, secret, engine))
+                engine = (int(rng.integers(1 << 32)), int(rng.integers(1 << 32)))
+                traits = parity.Traits(*(int(v) for v in rng.integers(256, size=4)))
+            if known is not None and i == 0:
+                yield parity.of_genome(n, at, known, engine)
+            elif self.species == "masks" or (self.species == "both" and i % 2):
+                light = rng.choice(n, size=min(3, n), replace=False)
+                yield parity.mask(n, at, sum(1 << int(j) for j in light), engine)
             else:
-                found.append(parity.holder(n, at, traits, engine))
-        return found
+                yield parity.holder(n, at, traits, engine)
 
     def _see(self, seen: int) -> None:
         """Lets organisms eat the first so many rows, and says what luck among them is worth."""
-        # The first time all eat fresh samples, but for what neighbours tell; later their own again.
+        params = self.world.space.params
+        # The first time all of them are new to whoever eats them, but for what neighbours tell.
         known = 1 / 16 if seen < self.spec.rows else min(1.0, self.spec.n / max(1, seen))
-        params, luck = self.world.space.params, (1 + known) / 2
-        params[SEEN], params[LUCK], params[BITS] = seen, int(luck * 65536), int(-log2(luck) * 65536)
+        luck = (1 + known) / 2
+        params[parity.SEEN] = seen
+        params[parity.LUCK], params[parity.BITS] = int(luck * 65536), int(-log2(luck) * 65536)
 
     def train(self, data: dict[str, np.ndarray]) -> Training:
-        world, spec, run = self.world, self.spec, self.kernel.lib.run
-        x, y = data["x"], data["y"]
-        world.reset()
-        seen = self.first_look
-        self._see(seen)
-        ax, ay, ar = x.ctypes.data, y.ctypes.data, self.rows.ctypes.data
-        self.pack(ay, ax, spec.n, 0, seen, ar)
-        until, best, secret = self.first_ticks, -1, 0
-        effort = log2(world.layout.locations * self.bite)
-        while True:
-            world.run(until, self.threads)
-            at, merit = world.champion()
-            if at < 0:
-                break
-            if merit > best:
-                best, secret = merit, parity.secret_of(world.genome(at), spec.n)
-            if best >= 16 * (PROOF_BITS + min(spec.n, effort + log2(until))) or until >= self.ticks:
-                break
-            yield Progress(until, self.ticks)
-            if seen < spec.rows:
-                self.pack(ay, ax, spec.n, seen, spec.rows, ar)
-                seen = spec.rows
-                self._see(seen)
-            until = min(self.ticks, until * 9 // 8 + 2)
+        secret = yield from self._search(data["x"], data["y"])
+        if self.save:
+            self._save()
         return Mask(secret)
+
+    def _search(
+        self, x: np.ndarray, y: np.ndarray, camera: Camera | None = None
+    ) -> Generator[Progress, None, int]:
+        """Runs epoch after epoch until a mask is proven, and returns the best. Between epochs the space
+        stands still at one tick, so whether and when somebody looks changes nothing."""
+        world, run = self.world, camera.run if camera else self.world.run
+        seen, until = self.first_look, self.begins + self.first_ticks
+        self._see(seen)
+        x_at, y_at = x.ctypes.data, y.ctypes.data
+        if camera is None and self.threads == 1:
+            at, found = self.enter(y_at, x_at, until)
+        else:
+            world.reset()
+            self.pack(y_at, x_at, 0, seen)
+            run(until, self.threads)
+            at, found = world.champion()
+        best, secret = -1, 0
+        while at >= 0:
+            if found > best:
+                best, secret = found, parity.secret_of(world, at)
+            lived = until - self.begins
+            # As many masks may have been tried by now, or as many as there are: luck has to be rarer.
+            if best >= 16 * (PROOF_BITS + min(self.spec.n, self.effort + log2(lived))):
+                return secret
+            if lived >= self.ticks:
+                return secret
+            yield Progress(lived, self.ticks)
+            if seen < self.spec.rows:
+                self.pack(y_at, x_at, seen, self.spec.rows)
+                seen = self.spec.rows
+                self._see(seen)
+            until = self.begins + min(self.ticks, lived * 9 // 8 + 2)
+            run(until, self.threads)
+            at, found = world.champion()
+        print(f"hypercell: everybody had starved by tick {until}; the best mask until then stands")
+        return secret
+
+    def _save(self) -> None:
+        folder, world = Path(self.save), self.world
+        snapshot.save(world, folder / "space.hypercell")
+        at, merit = world.champion()
+        if at >= 0:
+            origin = {"tick": world.tick, "location": at, "geometry": world.geometry.name}
+            snapshot.save_genome(
+                folder / "genome.json", self.biology, world.genome(at), merit, origin
+            )
+
+    def pictures(self, data: dict[str, np.ndarray]) -> dict[str, bytes]:
+        """With film=true: who lived where in the first draw's training, which is done again for it."""
+        if not self.film:
+            return {}
+        for _ in self._search(data["x"], data["y"]):
+            pass
+        camera = Camera(self.world, (self.world.tick - self.begins) // FRAMES + 1)
+        for _ in self._search(data["x"], data["y"], camera):
+            pass
+        title = f"sparse parity, n = {self.spec.n}: hypercell on {self.world.geometry.describe()}"
+        return camera.pictures(title)

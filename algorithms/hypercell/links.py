@@ -69,7 +69,7 @@ class Wire:
             try:
                 self._connection.send_bytes(data)
             except OSError:
-                return  # receiving says it, once what the neighbour had still sent is read
+                return  # receiving will say it, once what the neighbour had still sent is read
 
 
 class Gloo:

@@ -4,12 +4,13 @@ these organisms do is `kernel/parity.h`."""
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from algorithms.hypercell.biology import Biology, Economy
-from algorithms.hypercell.world import Founder, Kernel, genes
+from algorithms.hypercell.world import Founder, World
 
 HOLDER, MASK = 0, 1
 N, SEEN, ROWS, BITE, GRAIN, LESSON, SUN, LUCK, BITS = range(9)  # places in params
@@ -70,17 +71,44 @@ def words_of(number: int, words: int) -> list[int]:
     return [number >> 32 * i & 0xFFFFFFFF for i in range(2 * words)]
 
 
-def secret_of(genome: np.ndarray, n: int) -> int:
-    """The mask of a genome, uint32 [2 + 2 * words], without the label's bit."""
-    return int.from_bytes(genome[2:].astype("<u4").tobytes(), "little") & (1 << n) - 1
+def of_genome(n: int, location: int, genome: np.ndarray, engine: tuple[int, int]) -> Founder:
+    """One with a known genome, uint32 [2 + 2 * words]. A holder begins without samples all the same."""
+    if genome[0] == MASK:
+        return Founder(location, engine, tuple(genome.tolist()), (0,) * 5)
+    blank = holder(n, location, Traits(), engine)
+    return replace(blank, genome=(HOLDER, int(genome[1]), *blank.genome[2:]))
 
 
-def packer(kernel: Kernel) -> ctypes._NamedFuncPointer:
-    """`pack_rows(y, x, n, from, to, rows)` of the kernel, on addresses."""
-    function = kernel.lib.pack_rows
+def secret_of(world: World, location: int) -> int:
+    """The mask of whoever lives there, without the label's bit."""
+    secret = world.arrays["body"][location, 6 : 4 + world.biology.genome].tobytes()
+    return int.from_bytes(secret, "little") & (1 << world.space.params[N]) - 1
+
+
+def packer(world: World) -> Callable[[int, int, int, int], None]:
+    """A function of (address of labels int64 [rows], address of inputs int8 [rows, n], from, to) that
+    hands rows to the kernel."""
+    function = world.kernel.lib.pack_rows
     address, wide = ctypes.c_void_p, ctypes.c_int64
     function.argtypes, function.restype = [address, address, wide, wide, wide, address], None
-    return function
+    n, rows = world.space.params[N], world.space.data[0]
+    return lambda y, x, first, last: function(y, x, n, first, last, rows)
 
 
-__all__ = ["ECONOMY", "Traits", "biology", "genes", "holder", "mask", "packer", "secret_of"]
+def first_epoch(world: World) -> Callable[[int, int, int], tuple[int, int]]:
+    """A function of (address of labels, address of inputs, until) that does what reset, packing of the
+    rows to be seen first, run and champion do, in one call."""
+    function = world.kernel.lib.first_epoch
+    address, wide = ctypes.c_void_p, ctypes.c_int64
+    function.argtypes = [address, address, wide, address, address, wide, address]
+    function.restype = None
+    best = (wide * 2)()
+    image = world.image.ctypes.data, world.image.nbytes
+    space, where = ctypes.byref(world.space), ctypes.byref(best)
+
+    def enter(y: int, x: int, until: int) -> tuple[int, int]:
+        function(space, *image, y, x, until, where)
+        world.tick = until
+        return best[0], best[1]
+
+    return enter

@@ -17,7 +17,18 @@ from algorithms.hypercell.oracle import (
     flipped,
     words_of,
 )
-from algorithms.hypercell.parity import BITE, BITS, GRAIN, HOLDER, LESSON, LUCK, MASK, ROWS, SEEN, SUN
+from algorithms.hypercell.parity import (
+    BITE,
+    BITS,
+    GRAIN,
+    HOLDER,
+    LESSON,
+    LUCK,
+    MASK,
+    ROWS,
+    SEEN,
+    SUN,
+)
 
 KIND, TRAITS, SECRET = range(3)  # genome
 BOLD, DOUBT, TALK, CASTE = range(4)  # bytes of TRAITS
@@ -58,8 +69,7 @@ class ParityLife:
             else:
                 self._write(here, [1 << i for i in range(self.n)], (1 << self._flags()) - 1)
                 here.genome[SECRET:] = parts(self.label, 2 * self.wide, 32)
-        start = below(here.id * 0x9E3779B9 & 0xFFFFFFFF, here.space.params[SEEN])
-        here.state[:] = [0, 0, 0, start, learned]
+        here.state[:] = [0, 0, 0, here.state[CURSOR], learned]
 
     def _flags(self) -> int:
         return -(-self.lanes // 64) * 64
@@ -138,13 +148,16 @@ class ParityLife:
                 swaps += mask != before
         fresh = [0, 0]  # right and wrong answers that are not judged yet
         for left in range(params[BITE] - 1, -1, -1):
+            if state[CURSOR] >= params[SEEN]:
+                state[CURSOR] = 0
             row = joined(here.space.data[0][state[CURSOR]], 64)
-            state[CURSOR] = (state[CURSOR] + 1) % params[SEEN]
+            state[CURSOR] += 1
             wrong = odd(mask, row)
             fresh[wrong] += 1
             right += not wrong
             # A holder judges mistake by mistake, and at most eight samples at a time.
-            if not left or (holder and (wrong or sum(fresh) == 8 or not state[CURSOR])):
+            end = state[CURSOR] == params[SEEN]
+            if not left or (holder and (wrong or sum(fresh) == 8 or end)):
                 self._judge(here, *fresh)
                 fresh = [0, 0]
             if holder and wrong:
@@ -159,7 +172,7 @@ class ParityLife:
 
     def conceive(self, here: Here, genome: Words, state: Words, rate: int) -> None:
         d = here.roll(0x10000)
-        state[:] = [0] * 5
+        state[:] = [0, 0, 0, state[CURSOR], 0]
         if rate == ANEW:
             random = [here.roll(0x10001 + w)[:2] for w in range(self.wide)]
             secret = joined((word for pair in random for word in pair), 32) % self.label

@@ -18,6 +18,7 @@ import yaml
 from algorithms.base import Refused
 
 NAMES = ("row", "rack", "host", "device", "cluster", "sm", "warp")
+READS = ["../../configs/geometry/*.yaml"]  # counted as code by whoever hashes it
 TILE = 1024  # locations that a tile has at most, unless its innermost axis alone is longer
 
 
@@ -59,7 +60,9 @@ class Geometry:
 
     def outer(self, tile: int = TILE) -> int:
         """How many axes lie between tiles: the fewest that leave at most `tile` locations in each."""
-        return next((a for a in range(len(NAMES)) if prod(self.lengths[a:]) <= tile), len(NAMES) - 1)
+        return next(
+            (a for a in range(len(NAMES)) if prod(self.lengths[a:]) <= tile), len(NAMES) - 1
+        )
 
     def describe(self) -> str:
         """Its axes that are longer than 1, in words."""
@@ -91,7 +94,7 @@ def geometry(name: str) -> Geometry:
             "runs in a folder of its own"
         )
     else:
-        text = Path(name).read_text()
+        text = Path(name).read_text(encoding="utf-8", errors="replace")
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -106,19 +109,23 @@ def build(name: str, axes: dict[str, Any]) -> Geometry:
     for axis in axes:
         if axis not in NAMES:
             raise Refused(f"geometry {name}: no axis is called {axis}; they are {', '.join(NAMES)}")
-    return Geometry(name, tuple(_axis(name, axis, axes.get(axis) or {}) for axis in NAMES))
+    return Geometry(name, tuple(_axis(name, axis, axes.get(axis, {})) for axis in NAMES))
 
 
-def _axis(name: str, axis: str, fields: dict[str, Any]) -> Axis:
-    where = f"geometry {name}: {axis}"
-    unknown = set(fields) - set(Axis.__dataclass_fields__)
-    if unknown:
-        known = ", ".join(Axis.__dataclass_fields__)
-        raise Refused(f"{where} has no {sorted(unknown)[0]}; there are {known}")
+def _axis(name: str, axis: str, fields: Any) -> Axis:
+    where, known = f"geometry {name}: {axis}", ", ".join(Axis.__dataclass_fields__)
+    if not isinstance(fields, dict):
+        raise Refused(f"{where}: {fields!r}: must be a mapping of {known}")
+    for field in fields:
+        if field not in Axis.__dataclass_fields__:
+            raise Refused(f"{where} has no {field}; there are {known}")
     for key, least in (("length", 1), ("stretch", 1), ("toll", 0)):
         value = fields.get(key, least)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 1 << 30:
-            raise Refused(f"{where}.{key}={value!r}: must be a whole number of at least {least}")
+            most = " and below 2**30" if isinstance(value, int) and value >= 1 << 30 else ""
+            raise Refused(
+                f"{where}.{key}={value!r}: must be a whole number of at least {least}{most}"
+            )
     ring = fields.get("ring", False)
     if not isinstance(ring, bool):
         raise Refused(f"{where}.ring={ring!r}: must be true or false")

@@ -107,7 +107,9 @@ class World:
     def found(self, founders: Iterable[Founder]) -> None:
         """Places the first organisms, before tick 0."""
         first = self.space.first_id
-        owned = range(self.space.begin_tile * self.space.tile, self.space.end_tile * self.space.tile)
+        owned = range(
+            self.space.begin_tile * self.space.tile, self.space.end_tile * self.space.tile
+        )
         for founder in founders:
             at = founder.location - first
             if at not in owned:
@@ -122,11 +124,11 @@ class World:
 
     def keep(self) -> None:
         """Makes the state of now the one that `reset` goes back to."""
-        self._image = self.buffer[: self.layout.fresh_bytes].copy()
+        self.image = self.buffer[: self.layout.fresh_bytes].copy()
 
     def reset(self) -> None:
         """Back to what `keep` kept, at tick 0."""
-        self.buffer[: self.layout.fresh_bytes] = self._image
+        self.buffer[: self.layout.fresh_bytes] = self.image
         self.tick = 0
 
     def feed(self, slot: int, data: np.ndarray) -> None:
@@ -139,9 +141,7 @@ class World:
         if threads == 1:
             self.kernel.lib.run(self.address, until, 0, 1)
         else:
-            self._together(
-                lambda t: self.kernel.lib.run(self.address, until, t, threads), threads
-            )
+            self._together(lambda t: self.kernel.lib.run(self.address, until, t, threads), threads)
         self.tick = until
 
     def run_lockstep(self, until: int, threads: int = 1) -> None:
@@ -149,7 +149,8 @@ class World:
         arrived = np.zeros(2, np.uint32)
         address = arrived.ctypes.data
         self._together(
-            lambda t: self.kernel.lib.run_lockstep(self.address, until, t, threads, address), threads
+            lambda t: self.kernel.lib.run_lockstep(self.address, until, t, threads, address),
+            threads,
         )
         self.tick = until
 
@@ -185,7 +186,9 @@ class World:
     def balance(self) -> tuple[int, int]:
         """(energy of the living and on its way + burned, initial + minted): equal at every cut."""
         tallies = self.tallies()
-        owned = slice(self.space.begin_tile * self.space.tile, self.space.end_tile * self.space.tile)
+        owned = slice(
+            self.space.begin_tile * self.space.tile, self.space.end_tile * self.space.tile
+        )
         living = int(self.arrays["energy"][owned].sum(dtype=np.int64))
         flying = int(self.kernel.lib.in_flight(self.address))
         return living + flying + tallies["burned"], self.initial + tallies["minted"]

@@ -49,6 +49,8 @@ extern "C" void run(const Space *at, i64 until, i64 thread, i64 threads) {
 extern "C" void run_lockstep(const Space *at, i64 until, i64 thread, i64 threads, u32 *arrived) {
   const Space &space = *at;
   i64 tiles = space.end_tile - space.begin_tile;
+  if (threads > tiles) threads = tiles;  // a thread without a tile of its own has no clock to go by
+  if (thread >= threads) return;
   i64 first = space.begin_tile + tiles * thread / threads;
   i64 last = space.begin_tile + tiles * (thread + 1) / threads;
   u32 from = space.clocks[first];
