@@ -39,6 +39,14 @@ class Economy:
     price: int = 4
     endowment: int = 1024
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            least = 1 if name == "cap" else 0
+            if (
+                not least <= value <= 1 << 30
+            ):  # energies are 32-bit numbers, and sums of two must fit
+                raise ValueError(f"Economy.{name}={value}: must be from {least} to 2**30")
+
 
 @dataclass(frozen=True)
 class Biology:

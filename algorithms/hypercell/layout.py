@@ -113,6 +113,11 @@ class Layout:
                 f"{free / 1e9:,.3g} GB are free. Choose a smaller algo.geometry (laptop has 8 "
                 "locations) or shorten an axis"
             )
+        if self.geometry.locations >= 1 << 31:
+            raise Refused(
+                f"the space {self.geometry.describe()} has {self.geometry.locations:,} locations; the "
+                "kernel counts to 2**31. Shorten an axis"
+            )
 
     @property
     def fresh_bytes(self) -> int:

@@ -7,16 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from algorithms.hypercell.oracle import (
-    ANEW,
-    Here,
-    Oracle,
-    Words,
-    below,
-    bytes_of,
-    flipped,
-    words_of,
-)
+from algorithms.hypercell.arithmetic import Words, below, bytes_of, flipped, words_of
+from algorithms.hypercell.oracle import ANEW, Here, Oracle
 from algorithms.hypercell.parity import (
     BITE,
     BITS,
@@ -131,7 +123,8 @@ class ParityLife:
     def _judge(self, here: Here, right: int, wrong: int) -> None:
         """So many samples at once count as evidence; trials are as many as there are different ones."""
         state, seen = here.state, here.space.params[SEEN]
-        state[SCORE] = min(signed(state[SCORE]) + 2 * right - 4 * wrong, 1000) & 0xFFFFFFFF
+        score = min(signed(state[SCORE]) + 2 * right, 1000) - 4 * wrong
+        state[SCORE] = max(score, -1000) & 0xFFFFFFFF
         state[HITS] += min(right, max(seen - state[TRIALS], 0))
         state[TRIALS] = max(state[TRIALS], min(state[TRIALS] + right + wrong, seen))
 
@@ -155,9 +148,8 @@ class ParityLife:
             wrong = odd(mask, row)
             fresh[wrong] += 1
             right += not wrong
-            # A holder judges mistake by mistake, and at most eight samples at a time.
-            end = state[CURSOR] == params[SEEN]
-            if not left or (holder and (wrong or sum(fresh) == 8 or end)):
+            # A holder judges sample by sample, a mask organism a whole bite, right answers first.
+            if holder or not left:
                 self._judge(here, *fresh)
                 fresh = [0, 0]
             if holder and wrong:
@@ -196,9 +188,9 @@ class ParityLife:
     def merit(self, space: Oracle, genome: Words, state: Words) -> int:
         """Sixteenths of a bit of evidence that the mask is no accident."""
         params, trials, hits = space.params, state[TRIALS], state[HITS]
-        if hits == params[ROWS]:
+        if trials and hits == params[ROWS]:
             return 1 << 30
         if hits == trials:
             return 16 * trials * params[BITS] // 65536
-        ahead = max(65536 * hits - params[LUCK] * trials, 0)  # of rows, beyond luck
-        return (ahead**2 // trials // 65536) * 46 // 65536
+        ahead = max((65536 * hits - params[LUCK] * trials) // 256, 0)  # of 1/256 rows, beyond luck
+        return ahead**2 // trials * 46 // 65536

@@ -20,6 +20,7 @@ import numpy as np
 from algorithms.base import Refused
 from algorithms.hypercell import links
 from algorithms.hypercell.biology import Biology, Economy
+from algorithms.hypercell.layout import Layout
 from algorithms.hypercell.links import Link, LinkError, Wire
 from algorithms.hypercell.share import Share, Standing, cut, together
 from algorithms.hypercell.space import TILE, Geometry
@@ -56,6 +57,7 @@ def run_together(plan: Plan) -> list[Standing]:
     Raises Refused for what a process refuses, and LinkError where one dies.
     """
     axis = plan.geometry.axes[cut(plan.geometry, 0, plan.processes).axis]
+    Layout(plan.geometry, plan.biology, plan.tile)  # all of it has to fit into this host's memory
     context = multiprocessing.get_context("spawn")
     below: list[Connection | None] = [None] * plan.processes
     above = below.copy()

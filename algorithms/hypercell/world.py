@@ -58,6 +58,7 @@ class Kernel:
             ("run", [space, wide, wide, wide], None),
             ("run_lockstep", [space, wide, wide, wide, ctypes.c_void_p], None),
             ("run_at_random", [space, wide, wide, wide], None),
+            ("live_only", [space, wide], None),
             ("in_flight", [space], wide),
             ("hash", [space, wide], ctypes.c_uint64),
             ("champion", [space, ctypes.c_void_p], None),

@@ -137,7 +137,7 @@ DEVICE i64 reproduce(const Space &space, const Open *open, i32 opens, const i32 
   u32 rate = space.heredity ? genes & 255 : (u32)ANEW;
   mutate(child + GENES, rate, dice(space, here.tick, here.id, 1, ENGINE_STREAM));
   conceive(here, child + OWN, child + OWN + GENOME, rate);
-  u32 wanted = (u32)CARRY * ((genes >> 24) + 1) >> 8, carried = 0;
+  u32 wanted = rate == ANEW ? 0 : (u32)CARRY * ((genes >> 24) + 1) >> 8, carried = 0;
   if (wanted && ((i64)wanted * space.price >> 4) < energy - gift - cost)
     carried = pack(here, child + OWN, message + M_CARRY, wanted);
   if (((i64)carried * space.price >> 4) >= energy - gift - cost) carried = 0;  // more than was wanted

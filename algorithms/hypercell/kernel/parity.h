@@ -154,10 +154,12 @@ DEVICE u32 mistakes(const u64 *rows, const Row &mask, u32 many) {
 }
 
 // Evidence for the mask against chance, in half bits: +2 for a sample that it gets right, -4 for one
-// that it gets wrong, the likelihood ratio of a mask that is right four times out of five.
+// that it gets wrong, the likelihood ratio of a mask that is right four times out of five. Right ones
+// come first; no more count as trials than there are samples.
 DEVICE void judge(u32 *state, u32 right, u32 wrong, u32 seen) {
-  i32 score = (i32)state[SCORE] + 2 * (i32)right - 4 * (i32)wrong;
-  state[SCORE] = (u32)(score > 1000 ? 1000 : score);
+  i32 score = (i32)state[SCORE] + 2 * (i32)right;
+  score = (score > 1000 ? 1000 : score) - 4 * (i32)wrong;
+  state[SCORE] = (u32)(score < -1000 ? -1000 : score);
   u32 room = seen - (state[TRIALS] < seen ? state[TRIALS] : seen);
   u32 hits = right < room ? right : room, misses = wrong < room - hits ? wrong : room - hits;
   state[HITS] += hits, state[TRIALS] += hits + misses;
@@ -294,10 +296,10 @@ DEVICE u32 pack(Here &here, const u32 *genome, u32 *carry, u32 wanted) {
 DEVICE i64 merit(const Space &space, const u32 *, const u32 *state) {
   const i64 *params = space.params;
   i64 trials = state[TRIALS], hits = state[HITS];
-  if (hits == params[P_ROWS]) return 1 << 30;
+  if (trials && hits == params[P_ROWS]) return 1 << 30;
   if (hits == trials) return trials * params[P_BITS] >> 12;
-  i64 ahead = (hits << 16) - trials * params[P_LUCK];
-  return ahead > 0 ? (ahead * ahead / trials >> 16) * 46 >> 16 : 0;  // 46 = 16 * 2 / ln 2
+  i64 ahead = ((hits << 16) - trials * params[P_LUCK]) >> 8;  // in 1/256, so that its square fits
+  return ahead > 0 ? ahead * ahead / trials * 46 >> 16 : 0;  // 46 = 16 * 2 / ln 2
 }
 
 #ifndef __CUDACC__
