@@ -83,6 +83,7 @@ class CudaWorld:
         self._buffer = self._allocate(host.layout.bytes, "space")
         self._space = self._allocate(ctypes.sizeof(CSpace), "space")
         self._data: dict[int, Any] = {}
+        self._stale: set[str] = set()  # arrays of which the host's copy is old
         for slot, array in list(host.fed.items()):
             self.feed(slot, array)
         self.push()
@@ -128,7 +129,7 @@ class CudaWorld:
         size = layout.bytes if host.tick else layout.fresh_bytes
         self._upload(self._buffer.handle, host.buffer.ctypes.data, size)
         self.tick = host.tick
-        self._stale: set[str] = set()
+        self._stale = set()
 
     def pull(self, *names: str) -> None:
         """The device's state becomes the host's: these arrays, or all of them."""

@@ -35,10 +35,12 @@ class Mask:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Labels int64 [m] of x int8 [m, n]."""
-        product = np.ones(len(x), np.int64)
-        for i in self.inputs:
-            product *= x[:, i]
-        return product
+        if not self.inputs:
+            return np.ones(len(x), np.int64)
+        product = x[:, self.inputs[0]]
+        for i in self.inputs[1:]:
+            product = product * x[:, i]
+        return product.astype(np.int64)
 
 
 @dataclass
@@ -62,7 +64,7 @@ class HypercellParity(Algorithm):
     """
 
     geometry: str = "laptop"
-    ticks: int = 100_000
+    ticks: int = 1_000_000
     bite: int = 32
     founders: int = 2
     species: str = "both"
@@ -134,7 +136,7 @@ class HypercellParity(Algorithm):
         if self.resume:
             snapshot.load(Path(self.resume), world)
         world.keep()
-        self.begins = world.tick
+        self.begins, self.starved = world.tick, False
         self.enter = parity.first_epoch(world)
         self.pack = parity.packer(world)
         self.effort = log2(world.layout.locations * self.bite)
@@ -211,7 +213,9 @@ class HypercellParity(Algorithm):
             until = self.begins + min(self.ticks, lived * 9 // 8 + 2)
             run(until, self.threads)
             at, found = world.champion()
-        print(f"hypercell: everybody had starved by tick {until}; the best mask until then stands")
+        if not self.starved:  # said once, not for every draw
+            print(f"hypercell: everybody had starved by tick {until}; the best mask so far stands")
+        self.starved = True
         return secret
 
     def _save(self) -> None:

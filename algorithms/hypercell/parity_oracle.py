@@ -128,6 +128,12 @@ class ParityLife:
         state[HITS] += min(right, max(seen - state[TRIALS], 0))
         state[TRIALS] = max(state[TRIALS], min(state[TRIALS] + right + wrong, seen))
 
+    def _guess(self, random: Iterator[int]) -> int:
+        """A random mask; each further bit is half as likely."""
+        first = next(random)
+        weight = 1 + (33 - len(bin(first | 1 << 32).rstrip("0")) + 2)
+        return self.label | sum({1 << below(next(random), self.n) for _ in range(weight)})
+
     def live(self, here: Here) -> None:
         params, state = here.space.params, here.state
         holder, talk = here.genome[KIND] == HOLDER, bytes_of([here.genome[TRAITS]])[TALK]
@@ -157,9 +163,13 @@ class ParityLife:
                 if mask != before:
                     swaps += 1
                     here.signal = parts(row, 2 * self.wide, 32) if talk & 1 else None
+        if not holder and signed(state[SCORE]) < 0:
+            mask = self._guess(random)
+            state[SCORE] = state[HITS] = state[TRIALS] = 0
         here.genome[SECRET:] = parts(mask, 2 * self.wide, 32)
         ahead = max(right - params[BITE] // 2 - params[BITE] // 8, 0)
-        here.earned += ahead * params[GRAIN] + (params[SUN] if holder else 0)
+        here.earned += ahead * params[GRAIN]
+        here.earned += params[SUN] if holder else here.space.economy.rent
         here.spent = (params[BITE] + swaps * self.lanes) * self.wide // 256
 
     def conceive(self, here: Here, genome: Words, state: Words, rate: int) -> None:

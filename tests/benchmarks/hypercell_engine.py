@@ -36,7 +36,7 @@ KERNEL = Kernel(library(BIOLOGY.source("cpu"), "parity"), BIOLOGY)
 
 def shape(lengths: tuple[int, ...], stretches: tuple[int, ...]) -> Geometry:
     axes = zip(NAMES, lengths, stretches, strict=True)
-    return space.build("benchmark", {n: {"length": l, "stretch": t} for n, l, t in axes})
+    return space.build("benchmark", {n: {"length": many, "stretch": t} for n, many, t in axes})
 
 
 def crowded(geometry: Geometry, tile: int = space.TILE) -> World:
@@ -83,7 +83,7 @@ def overhead(console: Console, repetitions: int, sizes: list[str]) -> None:
     for name in sizes:
         for label, stretches in (("far", FAR), ("near", NEAR)):
             world = crowded(shape(SIZES[name], stretches))
-            size, lib = world.geometry.locations, KERNEL.lib
+            size = world.geometry.locations
             ticks = max(64, 2_000_000 // size // 64 * 64)
             before, first = world.tallies(), world.tick
             both: list[tuple[float, float]] = []
@@ -94,7 +94,7 @@ def overhead(console: Console, repetitions: int, sizes: list[str]) -> None:
 
                 def live(n: int, world: World = world) -> None:
                     for tick in range(n):
-                        lib.live_only(world.address, tick)
+                        KERNEL.lib.live_only(world.address, tick)
 
                 whole = cost_ns(run, size, ticks, time.process_time)
                 both.append((whole, cost_ns(live, size, max(1, ticks // 4), time.process_time)))

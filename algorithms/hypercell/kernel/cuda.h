@@ -29,7 +29,8 @@ enum { BLOCK = 256, PAUSE_NS = 250 };    // threads of a block at most; see cuda
 
 // The kernel's own copy of the space's description: it does not fall out of L1 at every acquire.
 DEVICE void fetch(const Space *from, Space &space) {
-  for (u32 i = threadIdx.x; i < sizeof(Space) / 8; i += blockDim.x) ((u64 *)&space)[i] = ((const u64 *)from)[i];
+  for (u32 i = threadIdx.x; i < sizeof(Space) / 8; i += blockDim.x)
+    ((u64 *)&space)[i] = ((const u64 *)from)[i];
   __syncthreads();
 }
 

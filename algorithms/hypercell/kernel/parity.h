@@ -8,8 +8,9 @@
 // time); with noise it is a walk over information sets (Canteaut and Chabaud 1998), and a mask is left
 // only while it explains its samples no better than chance would.
 //
-// A mask organism holds nothing but its mask. It is judged by the samples that it eats, and its children
-// have a bit flipped.
+// A mask organism holds nothing but its mask. It is judged by the samples that it eats; one that explains
+// them no better than chance would tries another mask at random, light ones more often. Children may have
+// a bit flipped.
 //
 // Compiled in: WORDS (u64 of a row: n inputs and the label as bit n), LANES (n, rounded up to 8).
 // params: n, rows that may be seen, rows there are, rows per tick; income per right answer beyond chance,
@@ -216,8 +217,21 @@ DEVICE u32 hold(Here &here, Row &mask, u32 bite, u32 seen, u32 &right) {
   return swaps;
 }
 
-// A tick of a mask organism: it eats, and that is all.
-DEVICE void weigh(Here &here, const Row &mask, u32 bite, u32 seen, u32 &right) {
+// A mask of weight w with probability 2^-w, but for bits that are drawn twice.
+DEVICE Row guess(const Here &here) {
+  u32 n = (u32)here.space->params[P_N];
+  Draws draws = {};
+  u32 weight = 1 + LOWEST((u64)next(here, draws) | 1ull << 32);
+  Row mask = unit(n);
+  for (u32 i = 0; i < weight; i++) {
+    u32 bit = below(next(here, draws), n);
+    mask.word[bit / 64] |= 1ull << bit % 64;
+  }
+  return mask;
+}
+
+// A tick of a mask organism: it eats, and thinks again where it has to.
+DEVICE void weigh(Here &here, Row &mask, u32 bite, u32 seen, u32 &right) {
   const u64 *rows = (const u64 *)here.space->data[0];
   u32 cursor = here.state[CURSOR];
   for (u32 left = bite; left;) {
@@ -234,6 +248,10 @@ DEVICE void weigh(Here &here, const Row &mask, u32 bite, u32 seen, u32 &right) {
   }
   judge(here.state, right, bite - right, seen);
   here.state[CURSOR] = cursor;
+  if ((i32)here.state[SCORE] >= 0) return;
+  mask = guess(here);
+  here.state[SCORE] = here.state[HITS] = here.state[TRIALS] = 0;
+  store(mask, here.genome + SECRET);
 }
 
 DEVICE void live(Here &here) {
@@ -247,7 +265,7 @@ DEVICE void live(Here &here) {
     weigh(here, mask, bite, seen, right);
   u32 chance = bite / 2 + bite / 8;      // a right answer counts from there on, so that luck feeds nobody
   here.earned += (right > chance ? (right - chance) * params[P_GRAIN] : 0) +
-                (holder ? params[P_SUN] : 0);
+                (holder ? params[P_SUN] : here.space->rent);  // masks live on nothing
   here.spent = (i64)(bite + swaps * LANES) * WORDS >> 8;
 }
 
