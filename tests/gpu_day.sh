@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every proof and benchmark that needs a GPU, in under eight minutes. Leaves Records in a folder that can
+# Every proof and benchmark that needs a GPU, in under twelve minutes. Leaves Records in a folder that can
 # be kept as reports/published/<device>/.
 #
 #     tests/gpu_day.sh [FOLDER]      in an environment with: pip install -e '.[test]'
@@ -31,6 +31,18 @@ step 60 measure bench measure --meter auto --results "$out" -- \
   python -c 'import torch; a = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16); [a @ a for _ in range(2000)]; torch.cuda.synchronize()'
 step 90 parity bench run -m task=sparse_parity algo=backprop,xor_elimination results="$out"
 step 150 gpt bench run task=nanogpt algo=backprop algo.device=cuda results="$out"
-step 120 tests python -m pytest -q -m gpu
+step 180 tests python -m pytest -q -m gpu
+step 120 hypercell python tests/benchmarks/hypercell_gpu.py
+# Of CUDA's toolkit, or the wheel: pip install nvidia-cuda-sanitizer-api
+sanitizer=$(command -v compute-sanitizer || python -c 'import sysconfig, pathlib
+print(*pathlib.Path(sysconfig.get_path("purelib")).glob("nvidia/cu*/bin/compute-sanitizer"))')
+for tool in memcheck racecheck; do
+  if [ -n "$sanitizer" ]; then
+    step 90 "$tool" "$sanitizer" --tool "$tool" --error-exitcode 1 \
+      python tests/benchmarks/hypercell_gpu.py --sizes 4e3 --ticks 8
+  else
+    echo "== $tool skipped: no compute-sanitizer here; pip install nvidia-cuda-sanitizer-api"
+  fi
+done
 bench leaderboard --results "$out" | tee "$out/leaderboard.txt"
 exit $failed

@@ -92,7 +92,7 @@ class HypercellParity(Algorithm):
             ("mutation", 0, 255),
         ):
             value = getattr(self, name)
-            if not isinstance(value, int) or not least <= value <= most:
+            if type(value) is not int or not least <= value <= most:
                 raise Refused(f"algo.{name}={value}: must be a whole number from {least} to {most}")
         if self.species not in SPECIES:
             raise Refused(f"algo.species={self.species}: must be one of {', '.join(SPECIES)}")
@@ -200,8 +200,8 @@ class HypercellParity(Algorithm):
             if found > best:
                 best, secret = found, parity.secret_of(world, at)
             lived = until - self.begins
-            # As many masks may have been tried by now, or as many as there are: luck has to be rarer.
-            if best >= 16 * (PROOF_BITS + min(self.spec.n, self.effort + log2(lived))):
+            # So many masks may have been tried, each by other samples: luck has to be rarer than that.
+            if best >= 16 * (PROOF_BITS + self.effort + log2(lived)):
                 return secret
             if lived >= self.ticks:
                 return secret

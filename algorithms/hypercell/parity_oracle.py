@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from algorithms.hypercell.arithmetic import Words, below, bytes_of, flipped, words_of
+from algorithms.hypercell.arithmetic import WORD, Words, below, bytes_of, flipped, words_of
 from algorithms.hypercell.oracle import ANEW, Here, Oracle
 from algorithms.hypercell.parity import (
     BITE,
@@ -25,6 +25,7 @@ from algorithms.hypercell.parity import (
 KIND, TRAITS, SECRET = range(3)  # genome
 BOLD, DOUBT, TALK, CASTE = range(4)  # bytes of TRAITS
 SCORE, HITS, TRIALS, CURSOR, LEARNED = range(5)  # state
+DOUBTFUL = 16 * 17  # sixteenths of a bit, from all samples, that do not rule luck out
 
 
 def joined(words: Iterable[int], bits: int) -> int:
@@ -120,13 +121,10 @@ class ParityLife:
             here.state[SCORE] = here.state[HITS] = here.state[TRIALS] = 0
         return after
 
-    def _judge(self, here: Here, right: int, wrong: int) -> None:
-        """So many samples at once count as evidence; trials are as many as there are different ones."""
-        state, seen = here.state, here.space.params[SEEN]
-        score = min(signed(state[SCORE]) + 2 * right, 1000) - 4 * wrong
-        state[SCORE] = max(score, -1000) & 0xFFFFFFFF
-        state[HITS] += min(right, max(seen - state[TRIALS], 0))
-        state[TRIALS] = max(state[TRIALS], min(state[TRIALS] + right + wrong, seen))
+    def _believe(self, here: Here, right: int, wrong: int) -> None:
+        """So many samples at once count as evidence."""
+        score = min(signed(here.state[SCORE]) + 2 * right, 1000) - 4 * wrong
+        here.state[SCORE] = max(score, -1000) & 0xFFFFFFFF
 
     def _guess(self, random: Iterator[int]) -> int:
         """A random mask; each further bit is half as likely."""
@@ -145,28 +143,31 @@ class ParityLife:
                 state[SCORE] = state[SCORE] - 4 & 0xFFFFFFFF
                 before, mask = mask, self._learn(here, row, mask, random)
                 swaps += mask != before
-        fresh = [0, 0]  # right and wrong answers that are not judged yet
-        for left in range(params[BITE] - 1, -1, -1):
+        for _ in range(params[BITE]):
             if state[CURSOR] >= params[SEEN]:
                 state[CURSOR] = 0
             row = joined(here.space.data[0][state[CURSOR]], 64)
             state[CURSOR] += 1
             wrong = odd(mask, row)
-            fresh[wrong] += 1
             right += not wrong
-            # A holder judges sample by sample, a mask organism a whole bite, right answers first.
-            if holder or not left:
-                self._judge(here, *fresh)
-                fresh = [0, 0]
+            if state[TRIALS] < params[SEEN]:  # as many trials as there are different samples
+                state[TRIALS] += 1
+                state[HITS] += not wrong
+            if holder:
+                self._believe(here, not wrong, wrong)
             if holder and wrong:
                 before, mask = mask, self._learn(here, row, mask, random)
                 if mask != before:
                     swaps += 1
                     here.signal = parts(row, 2 * self.wide, 32) if talk & 1 else None
+        if not holder:  # judges a whole bite at once
+            self._believe(here, right, params[BITE] - right)
         if not holder and signed(state[SCORE]) < 0:
             mask = self._guess(random)
             state[SCORE] = state[HITS] = state[TRIALS] = 0
         here.genome[SECRET:] = parts(mask, 2 * self.wide, 32)
+        if state[TRIALS] >= params[SEEN] and self.merit(here.space, [], state) < DOUBTFUL:
+            state[SCORE], state[HITS], state[TRIALS] = WORD, 0, 0
         ahead = max(right - params[BITE] // 2 - params[BITE] // 8, 0)
         here.earned += ahead * params[GRAIN]
         here.earned += params[SUN] if holder else here.space.economy.rent

@@ -125,12 +125,12 @@ class World:
 
     def keep(self) -> None:
         """Makes the state of now the one that `reset` goes back to."""
-        self.image = self.buffer[: self.layout.fresh_bytes].copy()
+        self.image, self.image_tick = self.buffer[: self.layout.fresh_bytes].copy(), self.tick
 
     def reset(self) -> None:
-        """Back to what `keep` kept, at tick 0."""
+        """Back to what `keep` kept."""
         self.buffer[: self.layout.fresh_bytes] = self.image
-        self.tick = 0
+        self.tick = self.image_tick
 
     def feed(self, slot: int, data: np.ndarray) -> None:
         """Makes an array the kernel's data[slot]; it is kept alive and must not move."""

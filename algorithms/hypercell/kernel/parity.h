@@ -20,6 +20,7 @@
 
 enum { P_N, P_SEEN, P_ROWS, P_BITE, P_GRAIN, P_LESSON, P_SUN, P_LUCK, P_BITS };
 enum { HOLDER, MASK };
+enum { DOUBTFUL = 16 * 17 };             // merit: 17 bits, from all samples, do not rule luck out
 // The genome. TRAITS has four bytes: bold (prefers to swap out what it has not met yet), doubt (swaps in
 // "input j is not in the secret"), talk (listens from 128 on, speaks if odd), caste (of its children).
 // SECRET is the mask, 2 * WORDS words, bit n always set.
@@ -155,12 +156,16 @@ DEVICE u32 mistakes(const u64 *rows, const Row &mask, u32 many) {
 }
 
 // Evidence for the mask against chance, in half bits: +2 for a sample that it gets right, -4 for one
-// that it gets wrong, the likelihood ratio of a mask that is right four times out of five. Right ones
-// come first; no more count as trials than there are samples.
-DEVICE void judge(u32 *state, u32 right, u32 wrong, u32 seen) {
+// that it gets wrong, the likelihood ratio of a mask that is right four times out of five. A mask is
+// believed while the sum is not negative, so labels may be wrong up to one time in three.
+DEVICE void believe(u32 *state, u32 right, u32 wrong) {
   i32 score = (i32)state[SCORE] + 2 * (i32)right;
   score = (score > 1000 ? 1000 : score) - 4 * (i32)wrong;
   state[SCORE] = (u32)(score < -1000 ? -1000 : score);
+}
+
+// Trials, of which there are at most as many as samples: first the right ones, then the wrong.
+DEVICE void count(u32 *state, u32 right, u32 wrong, u32 seen) {
   u32 room = seen - (state[TRIALS] < seen ? state[TRIALS] : seen);
   u32 hits = right < room ? right : room, misses = wrong < room - hits ? wrong : room - hits;
   state[HITS] += hits, state[TRIALS] += hits + misses;
@@ -200,7 +205,8 @@ DEVICE u32 hold(Here &here, Row &mask, u32 bite, u32 seen, u32 &right) {
     if (many > seen - cursor) many = seen - cursor;
     const u64 *from = rows + (u64)cursor * WORDS;
     u32 wrong = mistakes(from, mask, many), good = wrong ? LOWEST(wrong) : many;
-    judge(state, good, wrong != 0, seen);
+    believe(state, good, wrong != 0);
+    count(state, good, wrong != 0, seen);
     right += good;
     u32 eaten = good + (wrong != 0);
     left -= eaten, cursor += eaten;
@@ -233,10 +239,12 @@ DEVICE Row guess(const Here &here) {
 // A tick of a mask organism: it eats, and thinks again where it has to.
 DEVICE void weigh(Here &here, Row &mask, u32 bite, u32 seen, u32 &right) {
   const u64 *rows = (const u64 *)here.space->data[0];
-  u32 cursor = here.state[CURSOR];
+  u32 cursor = here.state[CURSOR], trials = here.state[TRIALS];
+  u32 room = trials < seen ? seen - trials : 0;
   for (u32 left = bite; left;) {
     if (cursor >= seen) cursor = 0;
     u32 many = left < seen - cursor ? left : seen - cursor;
+    if (room && many > room) many = room;  // those that count as trials apart from those that do not
     u64 wrong = 0;
     for (u32 i = 0; i < many; i++) {
       u64 both = 0;
@@ -245,13 +253,27 @@ DEVICE void weigh(Here &here, Row &mask, u32 bite, u32 seen, u32 &right) {
     }
     right += many - (u32)wrong;
     left -= many, cursor += many;
+    if (room) count(here.state, many - (u32)wrong, (u32)wrong, seen), room -= many;
   }
-  judge(here.state, right, bite - right, seen);
+  believe(here.state, right, bite - right);
   here.state[CURSOR] = cursor;
   if ((i32)here.state[SCORE] >= 0) return;
   mask = guess(here);
   here.state[SCORE] = here.state[HITS] = here.state[TRIALS] = 0;
   store(mask, here.genome + SECRET);
+}
+
+// Sixteenths of a bit of evidence that the mask is no accident. A wrong one gets a row right with
+// probability LUCK: a half, and the rows that it was built from. While it makes no mistake a row is worth
+// -log2(LUCK) = BITS, else Hoeffding's bound says what all of them are worth. A mask that gets all rows
+// right that there are cannot be bettered.
+DEVICE i64 merit(const Space &space, const u32 *, const u32 *state) {
+  const i64 *params = space.params;
+  i64 trials = state[TRIALS], hits = state[HITS];
+  if (trials && hits == params[P_ROWS]) return 1 << 30;
+  if (hits == trials) return trials * params[P_BITS] >> 12;
+  i64 ahead = ((hits << 16) - trials * params[P_LUCK]) >> 8;  // in 1/256, so that its square fits
+  return ahead > 0 ? ahead * ahead / trials * 46 >> 16 : 0;  // 46 = 16 * 2 / ln 2
 }
 
 DEVICE void live(Here &here) {
@@ -263,6 +285,9 @@ DEVICE void live(Here &here) {
     swaps = hold(here, mask, bite, seen, right);
   else
     weigh(here, mask, bite, seen, right);
+  u32 *state = here.state;
+  if (state[TRIALS] >= seen && merit(*here.space, here.genome, state) < DOUBTFUL)
+    state[SCORE] = (u32)-1, state[HITS] = state[TRIALS] = 0;  // all there is has not convinced
   u32 chance = bite / 2 + bite / 8;      // a right answer counts from there on, so that luck feeds nobody
   here.earned += (right > chance ? (right - chance) * params[P_GRAIN] : 0) +
                 (holder ? params[P_SUN] : here.space->rent);  // masks live on nothing
@@ -305,19 +330,6 @@ DEVICE u32 pack(Here &here, const u32 *genome, u32 *carry, u32 wanted) {
   if (genome[KIND] != HOLDER || 2 * wanted < CARRY) return 0;
   LONG for (i32 i = 0; i < CARRY; i++) carry[i] = ((const u32 *)here.arena)[i];
   return CARRY;
-}
-
-// Sixteenths of a bit of evidence that the mask is no accident. A wrong one gets a row right with
-// probability LUCK: a half, and the rows that it was built from. While it makes no mistake a row is worth
-// -log2(LUCK) = BITS, else Hoeffding's bound says what all of them are worth. A mask that gets all rows
-// right that there are cannot be bettered.
-DEVICE i64 merit(const Space &space, const u32 *, const u32 *state) {
-  const i64 *params = space.params;
-  i64 trials = state[TRIALS], hits = state[HITS];
-  if (trials && hits == params[P_ROWS]) return 1 << 30;
-  if (hits == trials) return trials * params[P_BITS] >> 12;
-  i64 ahead = ((hits << 16) - trials * params[P_LUCK]) >> 8;  // in 1/256, so that its square fits
-  return ahead > 0 ? ahead * ahead / trials * 46 >> 16 : 0;  // 46 = 16 * 2 / ln 2
 }
 
 #ifndef __CUDACC__
