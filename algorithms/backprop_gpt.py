@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused, Training
-from tasks.sequence import FLOOR, VOCAB, SequenceSpec
+from tasks.sequence import FLOOR, VOCAB, SequenceSpec, only_bytes
 
 if TYPE_CHECKING:
     from algorithms.gpt import GPT
@@ -129,6 +129,8 @@ class BackpropGPT(Algorithm):
 
     def prepare(self, spec: SequenceSpec) -> None:
         """Loads torch and its kernels by two steps on a made-up text of all 256 bytes."""
+        if unfit := only_bytes(spec, "algo=backprop"):
+            raise Refused(unfit)
         super().prepare(spec)
         # Threads that wait for one another spin, by default for long: on a machine with other work
         # that cost six times the CPU seconds. OpenMP reads this as torch is loaded, never again.

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
+from tasks.sequence import VOCAB, SequenceSpec, only_bytes
 
-VOCAB = 256
 LONGEST = 8  # bytes in a word
 
 
@@ -193,6 +193,11 @@ class Ngram(Algorithm):
             raise Refused(
                 f"algo.last_bytes={self.last_bytes}: give a number of bytes, or 0 for all"
             )
+
+    def prepare(self, spec: SequenceSpec) -> None:
+        if unfit := only_bytes(spec, "algo=ngram"):
+            raise Refused(unfit)
+        super().prepare(spec)
 
     def train(self, data: dict[str, np.ndarray]) -> Generator[Progress, Any, Counted]:
         text = data["text"][-self.last_bytes :]

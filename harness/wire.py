@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-MAX_MESSAGE_BYTES = 1 << 30
+MAX_MESSAGE_BYTES = (1 << 32) - 1  # what MessagePack can say; a text of tokens has gigabytes
 ARRAY = 1
 
 

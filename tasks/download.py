@@ -1,4 +1,8 @@
-"""Downloads a file once: resumed where it broke off, refused unless its hash is the pinned one."""
+"""Downloads a file once: resumed where it broke off, refused unless its hash is the expected one.
+
+Expected is the hash that is pinned here because its publisher, or several others, state it (`fetch`).
+Where none is stated, it is what the first download hashed to (`fetch_unpinned`).
+"""
 
 from __future__ import annotations
 
@@ -8,27 +12,63 @@ import http.client
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 from tasks.base import TaskError
 
 CHUNK = 1 << 16
+WAY_OUT = "task.text=pydocs and task.text=grammar"
 Progress = Callable[[int, int | None], None]
 
 
 def fetch(
-    url: str, path: Path, sha256: str, *, progress: Progress | None = None, timeout: float = 30.0
+    url: str | Sequence[str],
+    path: Path,
+    sha256: str,
+    *,
+    progress: Progress | None = None,
+    timeout: float = 30.0,
 ) -> Path:
     """Returns `path` once it holds the file with that hash, downloading it if it is not there.
 
-    progress: called with bytes so far and bytes in all (None if the server does not say); by
-    default a line on stderr. timeout: seconds without a byte from the server before giving up.
-    What was received is kept in `<path>.part`, and the next call asks for the rest by HTTP Range.
+    url: where it is; of several places, each is tried until one has sent it. progress: called with
+    bytes so far and bytes in all (None if the server does not say); by default a line on stderr.
+    timeout: seconds without a byte from the server before giving up. What was received is kept in
+    `<path>.part`, and the next call asks for the rest by HTTP Range.
     """
+    _fetch([url] if isinstance(url, str) else url, path, sha256, progress, timeout, None)
+    return path
+
+
+def fetch_unpinned(
+    url: str | Sequence[str],
+    path: Path,
+    check: Callable[[Path], None],
+    *,
+    progress: Progress | None = None,
+    timeout: float = 30.0,
+) -> str:
+    """`fetch` for a file whose hash nobody has published: trusted on first use. Returns its hash.
+
+    What the first download hashed to is kept in `<path>.sha256`, and every later use, and a later
+    download, is held against that. check: looks at a file before it is trusted, and raises
+    TaskError if it cannot be what it should be.
+    """
+    return _fetch([url] if isinstance(url, str) else url, path, None, progress, timeout, check)
+
+
+def _fetch(
+    urls: Sequence[str],
+    path: Path,
+    pinned: str | None,
+    progress: Progress | None,
+    timeout: float,
+    check: Callable[[Path], None] | None,
+) -> str:
     if path.exists():
-        return _checked(path, sha256)
+        return _checked(path, pinned, check)
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,25 +79,42 @@ def fetch(
         # Two runs may start together: the second waits here and finds the first one's file.
         fcntl.flock(file, fcntl.LOCK_EX)
         if path.exists():
-            return _checked(path, sha256)
-        try:
-            _receive(url, part, file, progress or _Line(path.name), timeout)
-        except _NoDownloadError as error:
-            raise TaskError(
-                f"cannot download {url}: {error}. Run again to resume, or put the file "
-                f"at {path} by hand (sha256 {sha256}); task.text=pydocs and task.text=grammar "
-                "need no download"
-            ) from error
-        found = _hash(part)
-        if found != sha256:
-            part.unlink()  # else the next call would resume what can never become right
-            raise TaskError(
-                f"{url} is not the text that was pinned: {part} came with sha256 {found}, expected "
-                f"{sha256}; it was removed. Run again, or use task.text=pydocs or "
-                "task.text=grammar, which need no download"
+            return _checked(path, pinned, check)
+        expected = pinned or _noted(path)
+        failures = []
+        altered = False
+        for url in urls:
+            try:
+                _receive(url, part, file, progress or _Line(path.name), timeout)
+            except _NoDownloadError as error:
+                failures.append(f"cannot download {url}: {error}")
+                continue
+            found = _hash(part)
+            if expected in (None, found):
+                if check is not None:
+                    try:
+                        check(part)
+                    except TaskError:
+                        part.unlink()
+                        raise
+                    _note(path, found)
+                part.replace(path)
+                return found
+            # Emptied, else the next call would resume what can never become right.
+            file.truncate(0)
+            altered = True
+            failures.append(
+                f"{url} is not the text that was {'pinned' if pinned else 'downloaded first'}: "
+                f"{part} came with sha256 {found}, expected {expected}; it was removed"
+                + ("" if pinned else f" (to trust it all the same, delete {_note_path(path)})")
             )
-        part.replace(path)
-    return path
+        if altered and file.seek(0, 2) == 0:
+            part.unlink()
+    known = f" (sha256 {expected})" if expected else ""
+    raise TaskError(
+        f"{'; '.join(failures)}. Run again to resume, or put the file at {path} by hand{known}; "
+        f"{WAY_OUT} need no download"
+    )
 
 
 class _NoDownloadError(Exception):
@@ -102,21 +159,49 @@ def _write(part: Path, file: IO[bytes], chunk: bytes) -> None:
         raise _unwritable(part, error) from error
 
 
-def _unwritable(part: Path, error: OSError) -> TaskError:
+def _unwritable(path: Path, error: OSError) -> TaskError:
     return TaskError(
-        f"cannot write {part}: {error.strerror}; set BENCH_DATA to a folder with room that you may "
-        "write to, or use task.text=pydocs or task.text=grammar, which need no download"
+        f"cannot write {path}: {error.strerror}; set BENCH_DATA to a folder with room that you may "
+        f"write to, or use a text without a download: {WAY_OUT} need none"
     )
 
 
-def _checked(path: Path, sha256: str) -> Path:
-    found = _hash(path)
-    if found != sha256:
+def _checked(path: Path, pinned: str | None, check: Callable[[Path], None] | None) -> str:
+    """The hash of a file that is there already; a first use is noted."""
+    found, expected = _hash(path), pinned or _noted(path)
+    if expected not in (None, found):
         raise TaskError(
-            f"{path} is damaged or was altered: it has sha256 {found}, expected {sha256}; delete "
-            "it to download it again, or use task.text=pydocs or task.text=grammar"
+            f"{path} is damaged or was altered: it has sha256 {found}, expected {expected}; delete "
+            f"it to download it again; {WAY_OUT} need no download"
         )
-    return path
+    if check is not None:
+        check(path)
+        if expected is None:
+            _note(path, found)
+    return found
+
+
+def _note_path(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def _noted(path: Path) -> str | None:
+    """What an unpinned file hashed to when it was first used."""
+    try:
+        words = _note_path(path).read_text().split()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaskError(f"cannot read {_note_path(path)}: {error}") from error
+    return words[0] if words else None
+
+
+def _note(path: Path, found: str) -> None:
+    """As sha256sum writes it, so that `sha256sum -c` can be asked as well."""
+    try:
+        _note_path(path).write_text(f"{found}  {path.name}\n")
+    except OSError as error:
+        raise _unwritable(_note_path(path), error) from error
 
 
 def _hash(path: Path) -> str:

@@ -3,6 +3,8 @@
     grammar          made up by a seeded generator, any length, its entropy known; no download
     pydocs           the English help topics inside this Python; real text, no download
     tinyshakespeare  1,115,394 bytes of Shakespeare's plays; downloaded once, its hash pinned
+    wikitext103      541 MB of Wikipedia, and a validation part of its own; likewise (tasks/corpora.py)
+    fineweb          100 to 2,000 million GPT-2 tokens of web pages, likewise
     a path           any file of text
 
 Fixed texts are the same for every draw; a grammar's text is another one for every seed. The help
@@ -20,14 +22,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
 
-from tasks import download, grammar
+from tasks import corpora, download, grammar
 from tasks.base import TaskError
 
-RUNGS = ("grammar", "pydocs", "tinyshakespeare")
+RUNGS = ("grammar", "pydocs", "tinyshakespeare", "wikitext103", "fineweb")
+CORPORA = ("wikitext103", "fineweb")  # those with a published validation part
 SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 )
@@ -39,9 +43,11 @@ SHAKESPEARE_BYTES = 1_115_394
 class Text:
     """A text and where it came from.
 
-    data: uint8 [bytes]. source: a line for the Record. entropy: nats per byte that no learner can
-    go below, None where nobody knows it. sections: int64 [topics], where each topic starts, for a
-    text made of topics that must not be torn apart.
+    data: uint8 [symbols], or uint16 of GPT-2 tokens. source: a line for the Record. entropy: nats
+    per byte that no learner can go below, None where nobody knows it. sections: int64 [topics], where
+    each topic starts, for a text made of topics that must not be torn apart. held: the validation
+    part that was published with it, like data; None where there is none. files: what was downloaded,
+    with name, sha256 and whether that is pinned.
     """
 
     name: str
@@ -49,13 +55,20 @@ class Text:
     source: str
     entropy: float | None = None
     sections: np.ndarray | None = None
+    held: np.ndarray | None = None
+    files: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def symbols(self) -> int:
+        return len(self.data)
 
     @property
     def bytes(self) -> int:
-        return len(self.data)
+        return self.data.nbytes
 
     @cached_property
     def sha256(self) -> str:
+        """Of the text itself, which for `held` is the part that trains."""
         return hashlib.sha256(self.data.data).hexdigest()
 
 
@@ -78,25 +91,43 @@ def check_name(text: str) -> None:
         )
 
 
+def vocab(text: str) -> int:
+    """How many symbols a text is made of."""
+    return corpora.GPT2_VOCAB if text == "fineweb" else 256
+
+
 def load(
-    text: str, *, length: int = SHAKESPEARE_BYTES, entropy: Sequence[int] = (0,), sha256: str = ""
+    text: str,
+    *,
+    length: int = SHAKESPEARE_BYTES,
+    entropy: Sequence[int] = (0,),
+    sha256: str = "",
+    shards: int = 1,
 ) -> Text:
     """Loads a rung, or a file by its path.
 
-    `length` and `entropy` (the seed) are for the grammar alone; `sha256`, if given, is what a fixed
-    text must hash to.
+    `length` and `entropy` (the seed) are for the grammar alone, `shards` for fineweb; `sha256`, if
+    given, is what a fixed text must hash to.
     """
     check_name(text)
     if text == "grammar":
         data = grammar.generate(length, entropy)
         return Text(text, data, "tasks/grammar.py", entropy=grammar.entropy())
-    loaded = _FIXED[text]() if text in _FIXED else _file(text)
+    loaded = _read(text, shards)
     if sha256 and loaded.sha256 != sha256.lower():
         raise TaskError(
             f"task.text={text}: changed since its hash was pinned: it has sha256 {loaded.sha256}, "
             f"task.sha256 says {sha256.lower()}"
         )
     return loaded
+
+
+def _read(text: str, shards: int) -> Text:
+    if text == "wikitext103":
+        return _corpus(text, corpora.wikitext103(cache_folder()))
+    if text == "fineweb":
+        return _corpus(text, corpora.fineweb(cache_folder(), shards))
+    return _FIXED[text]() if text in _FIXED else _file(text)
 
 
 def cache_folder() -> Path:
@@ -113,7 +144,7 @@ def _file(text: str) -> Text:
         raise TaskError(f"task.text={text}: cannot be read: {error.strerror}") from error
     if not len(data):
         raise TaskError(f"task.text={text}: the file is empty")
-    # Any other byte may stand in a text: Latin-1, a broken UTF-8 sequence, a corpus of 256 symbols.
+    # Any other byte may stand in a text: Latin-1, a broken UTF-8 sequence, all 255 symbols.
     zeros = np.flatnonzero(data == 0)
     if len(zeros):
         raise TaskError(
@@ -152,6 +183,10 @@ def _tinyshakespeare() -> Text:
     path = cache_folder() / "tinyshakespeare.txt"
     download.fetch(SHAKESPEARE_URL, path, SHAKESPEARE_SHA256)
     return Text("tinyshakespeare", np.fromfile(path, np.uint8), SHAKESPEARE_URL)
+
+
+def _corpus(text: str, read: corpora.Corpus) -> Text:
+    return Text(text, read.train, read.source, held=read.held, files=read.files)
 
 
 _FIXED = {"pydocs": _pydocs, "tinyshakespeare": _tinyshakespeare}

@@ -54,11 +54,21 @@ def test_yaml_lists_every_field_with_its_default() -> None:
         ({"score_bytes": 1024}, "task.score_bytes=1024: must be at least 2048"),
         ({"split": "half"}, "task.split=half: must be one of random, nanogpt"),
         ({"margin": -1}, "task.margin=-1: must be a finite number"),
-        ({"margin": None}, "task.margin=None: must be a number"),
+        ({"margin": "none"}, "task.margin=none: must be a number"),
+        ({"margins": {"mine": 0.1}}, "task.margins.mine: only for .*file"),
+        ({"ladder": {"pydocs": [1.5, "x"]}}, "task.ladder.pydocs=x: must be a number"),
+        ({"ladder": {"x": [1.5]}}, "task.ladder.x: only for"),
+        ({"text": "wikitext103", "bar": 70}, "task.bar=70: is an accuracy here, at most 1"),
+        ({"text": "wikitext103", "split": "nanogpt"}, "task.split=nanogpt: wikitext103 has"),
+        ({"split": "published"}, "task.split=published: only wikitext103 and fineweb"),
+        ({"shards": 2}, "task.shards=2: only task.text=fineweb has shards"),
+        ({"text": "fineweb", "shards": 21}, "task.shards=21: .*at most 20"),
+        ({"text": "fineweb", "shards": 0}, "task.shards=0: must be at least 1"),
+        ({"text": "fineweb", "lanes": 400}, "task.lanes=400: at most 312 of 50,257"),
         ({"bar": math.nan}, "task.bar=nan: must be a finite number"),
         ({"bar": "low"}, "task.bar=low: must be a number"),
         ({"bars": {"pydocs": -1}}, "task.bars.pydocs=-1: must be a finite number"),
-        ({"bars": {"pydoc": 1}}, "task.bars.pydoc: bars are for"),
+        ({"bars": {"pydoc": 1}}, "task.bars.pydoc: only for"),
         ({"bytes": 100_000}, "task.bytes=100000: only task.text=grammar"),
         ({"text": "grammar", "bytes": 1.5}, "task.bytes=1.5: must be a whole number"),
         ({"text": "grammar", "bytes": 20_000}, "task.bytes=20000: .*at least 20,480"),
@@ -86,7 +96,7 @@ def test_too_short_a_file(tmp_path: Path) -> None:
 def test_a_random_tenth_is_withheld_from_every_draw(
     counting: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nanogpt, "_in_cipher", lambda draw, entropy, r: draw)  # tested below
+    monkeypatch.setattr(nanogpt, "in_cipher", lambda draw, entropy, r: draw)  # tested below
     task = NanoGPT(text=str(counting), segment=512, score_bytes=4096)
     draws = task.draws([seed, 9], 3)
     assert {draw.train["text"].shape for draw in draws} == {(144_000,)}

@@ -23,14 +23,13 @@ from algorithms.empty import Empty
 from algorithms.hypercell.learn_parity import HypercellParity
 from algorithms.xor_elimination import XorElimination
 from tasks.sparse_parity import SparseParity
-from tests.benchmarks.parity_opponents import BACKPROP, Exhaustive, SgdC
+from tests.benchmarks.parity_opponents import BACKPROP, SGD, Exhaustive, SgdC
 
 ROWS = [
     (n, k, noise) for noise in (0.0, 0.1) for n, k in ((20, 3), (50, 3), (50, 5), (64, 5), (100, 6))
 ]
 WATTS = 3.5
 FILL_S = 0.02
-GRADIENT = ("backprop", "SGD in C")
 
 
 def contestants(n: int, k: int, noise: float) -> dict[str, Algorithm]:
@@ -48,7 +47,8 @@ def contestants(n: int, k: int, noise: float) -> dict[str, Algorithm]:
         "xor_elimination": XorElimination(),
         "exhaustive search": Exhaustive(),
         "backprop": BackpropMLP(**BACKPROP[n, k, noise]),
-        "SGD in C": SgdC(),
+        "SGD in C, tuned": SgdC(**SGD[n, k, noise]),
+        "SGD in C, as published": SgdC(),
         "empty": Empty(),
     }
 
