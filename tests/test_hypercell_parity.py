@@ -49,6 +49,8 @@ def learn(algorithm: HypercellParity, draw: Draw) -> Mask:
         ({"noise": 0.2}, 10),
         ({"n": 50, "k": 5, "noise": 0.1}, 10),
         ({"known_k": True}, 2),
+        ({"n": 8, "rows": 60, "noise": 0.1}, 20),
+        ({"n": 4, "k": 2, "rows": 40, "noise": 0.1}, 20),
     ],
 )
 def test_finds_the_secret(fields: dict[str, Any], repeats: int) -> None:
@@ -179,6 +181,8 @@ def test_extinction_is_survived(capfd: pytest.CaptureFixture[str]) -> None:
         ({"mutation": 256}, "from 0 to 255"),
         ({"species": "holder"}, "must be one of both, holders, masks"),
         ({"save": "here"}, "algo.save=here: must be an absolute path"),
+        ({"genome": 5}, "algo.genome=5: must be an absolute path"),
+        ({"genome": "/a", "resume": "/b"}, "give one"),
     ],
 )
 def test_bad_fields_are_refused(fields: dict[str, Any], words: str) -> None:
@@ -193,6 +197,8 @@ def test_bad_fields_are_refused(fields: dict[str, Any], words: str) -> None:
         ({}, {"geometry": "laptops"}, "known are cluster, h200, laptop"),
         ({}, {"genome": "/nowhere/genome.json"}, "/nowhere/genome.json"),
         ({}, {"resume": "/nowhere/space"}, "/nowhere/space"),
+        ({}, {"save": "/proc/nowhere"}, "/proc/nowhere: cannot be written to"),
+        ({}, {"geometry": 7}, "known are cluster, h200, laptop"),
     ],
 )
 def test_what_cannot_be_prepared_is_refused(
@@ -209,17 +215,24 @@ def test_a_space_is_saved_and_gone_on_from(tmp_path: Path) -> None:
     assert learn(saved, draw).inputs == draw.key["secret"].tolist()
     assert {p.name for p in tmp_path.iterdir()} == {"space.hypercell", "genome.json"}
     tick, state = saved.world.tick, saved.world.hash()
-    resumed = ready(task, resume=str(tmp_path / "space.hypercell"))
-    resumed.world.reset()
-    assert resumed.begins == tick and resumed.world.tick == tick
-    assert resumed.world.hash() == state
-    assert learn(resumed, draw).inputs == draw.key["secret"].tolist()
+    living = saved.world.arrays["energy"].copy()
+    resumed = ready(task, resume=str(tmp_path / "space.hypercell"), bite=16)
     founded = ready(task, genome=str(tmp_path / "genome.json"))
-    assert learn(founded, draw).inputs == draw.key["secret"].tolist()
+    resumed.world.reset()
+    assert resumed.begins == resumed.world.tick == tick
+    assert (resumed.world.arrays["energy"] == living).all() and resumed.world.hash() != state
+    for other in task.draws(
+        [5], 20
+    ):  # what it knew of the old draw must not answer for the new ones
+        assert learn(resumed, other).inputs == other.key["secret"].tolist()
+        assert learn(founded, other).inputs == other.key["secret"].tolist()
     with pytest.raises(Refused, match="seed"):
         ready(task, seed=1, resume=str(tmp_path / "space.hypercell"))
-    with pytest.raises(Refused, match="biology"):
-        ready(SparseParity(n=80), genome=str(tmp_path / "genome.json"))
+    for n in (24, 80):
+        with pytest.raises(Refused, match="biology"):
+            ready(SparseParity(n=n), genome=str(tmp_path / "genome.json"))
+        with pytest.raises(Refused, match="biology"):
+            ready(SparseParity(n=n), resume=str(tmp_path / "space.hypercell"))
 
 
 def test_kernel_and_geometry_count_as_code() -> None:

@@ -50,8 +50,9 @@ class Economy:
 
 @dataclass(frozen=True)
 class Biology:
-    """A biology ready to be compiled. name: of its source. defines: constants of the source. params: up
-    to 16 integers that it reads at run time; sizes in words, arena in bytes."""
+    """A biology ready to be compiled. name: of its source. Sizes are in words, the arena in bytes.
+    defines: constants of the source. about: what a genome of it means beyond that; snapshots and genomes
+    of another are refused. Besides, a kernel reads up to 16 integers at run time (`Space.params`)."""
 
     name: str
     genome: int
@@ -60,6 +61,7 @@ class Biology:
     carry: int
     arena: int
     defines: dict[str, int] = field(default_factory=dict)
+    about: dict[str, int] = field(default_factory=dict)
     folder: Path = KERNEL
 
     @property

@@ -22,6 +22,7 @@ FLAGS = (
     "-shared",
     "-fno-exceptions",
     "-fno-rtti",
+    "-fno-strict-aliasing",  # an arena is words of 32 bits to the engine and what it likes to a biology
     "-fno-sanitize=undefined",  # zig's default is to trap
     "-g0",  # no paths in the library: equal sources give equal files
 )

@@ -20,17 +20,17 @@ def failure(what: str, log: str, command: str, source: str, file: Path) -> Build
 
     file: what the failed source is to be kept as, its log beside it.
     """
-    lines = [what, *first_errors(log), f"command: {command}", kept(source, log, file)]
-    return BuildError("\n".join(lines))
+    parts = [what, *first_errors(log), kept(source, log, file), f"command: {command}"]
+    return BuildError("; ".join(parts))
 
 
 def first_errors(log: str) -> list[str]:
     """The lines that say error, or else the first ones, each cut to a readable length."""
     spoken = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in spoken if "error:" in line.lower()] or spoken
-    shown = [f"  {line[:WIDTH]}" for line in errors[:LINES]]
+    shown = [line[:WIDTH] for line in errors[:LINES]]
     more = len(errors) - LINES
-    return [*shown, f"  ({more} more)"] if more > 0 else shown
+    return [*shown, f"{more} more"] if more > 0 else shown
 
 
 def kept(source: str, log: str, file: Path) -> str:

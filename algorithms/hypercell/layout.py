@@ -106,10 +106,11 @@ class Layout:
 
     def _check_memory(self) -> None:
         free = psutil.virtual_memory().available
-        if self.bytes > 0.9 * free:
+        needed = self.bytes + self.fresh_bytes  # a copy of the state is what a training begins with
+        if needed > 0.9 * free:
             raise Refused(
                 f"the space {self.geometry.describe()} has {self.geometry.locations:,} locations of "
-                f"{self.bytes / self.locations:,.0f} bytes each and needs {self.bytes / 1e9:,.3g} GB; "
+                f"{needed / self.locations:,.0f} bytes each and needs {needed / 1e9:,.3g} GB; "
                 f"{free / 1e9:,.3g} GB are free. Choose a smaller algo.geometry (laptop has 8 "
                 "locations) or shorten an axis"
             )

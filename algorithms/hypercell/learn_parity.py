@@ -19,7 +19,9 @@ from algorithms.hypercell.world import Ablation, Founder, Kernel, World, genes
 from tasks.classification import Classification
 
 SPECIES = ("both", "holders", "masks")
-PROOF_BITS = 7  # a false mask passes in less than one training of a hundred
+# A false mask passes in less than one training of a hundred; one that gets all the rows right that there
+# are is taken all the same.
+PROOF_BITS = 7
 FRAMES = 120
 
 
@@ -54,11 +56,12 @@ class HypercellParity(Algorithm):
     gene, in 1/256; it evolves.
 
     Ablations: reproduction, neighbours (anything that crosses between locations), heredity (without it
-    children and founders have random genomes), one_location. Without reproduction or neighbours every
-    place has a founder, since no one would settle it.
+    children and founders have random genes, and nothing that was learned is handed on), one_location.
+    Without reproduction or neighbours every place has a founder, since no one would settle it.
 
-    genome: the absolute path of a genome to found the space with. resume: of a saved space to go on
-    from, in every draw. save: an absolute folder for the space and the best genome of the last draw,
+    genome: the absolute path of a genome for the first founder. resume: of a saved space, whose
+    inhabitants, genomes and energy every draw begins with instead of founders; what they knew of other
+    samples is forgotten. save: an absolute folder for the space and the best genome of the last draw,
     written while the meter runs. film: draws what happened, in a training of its own outside the
     measured windows.
     """
@@ -98,11 +101,15 @@ class HypercellParity(Algorithm):
             raise Refused(f"algo.species={self.species}: must be one of {', '.join(SPECIES)}")
         for name in ("genome", "resume", "save"):
             value = getattr(self, name)
-            if value and not Path(value).is_absolute():
+            if value and not (isinstance(value, str) and Path(value).is_absolute()):
                 raise Refused(
                     f"algo.{name}={value}: must be an absolute path, since the algorithm runs in a "
                     "folder of its own"
                 )
+        if self.genome and self.resume:
+            raise Refused(
+                "algo.genome and algo.resume: a space that goes on has no founders; give one"
+            )
 
     def prepare(self, spec: Classification) -> None:
         if spec.rule != "parity":
@@ -113,9 +120,13 @@ class HypercellParity(Algorithm):
         if self.film:
             film.need()
         n = spec.n
-        shape = space.build("here", {}) if self.one_location else space.geometry(self.geometry)
+        shape = space.build("here", {}) if self.one_location else space.geometry(str(self.geometry))
         self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         tile = TILE if self.threads == 1 else max(1, shape.locations // (4 * self.threads))
+        if self.resume:
+            tile = snapshot.header(Path(self.resume))["tile"]
+        if self.save:
+            snapshot.writable(Path(self.save))
         self.biology = parity.biology(n)
         self.kernel = Kernel(library(self.biology.source("cpu"), "parity"), self.biology)
         ablation = Ablation(self.reproduction, self.neighbours, self.heredity)
@@ -124,17 +135,19 @@ class HypercellParity(Algorithm):
         # What a holder needs without noise: a mistake for each input, every other row, and a proof.
         self.first_ticks = min((9 * n // 4 + 40) // self.bite + 1, self.ticks)
         self.first_look = min(spec.rows, self.first_ticks * self.bite)
-        sun = 4 + (
-            self.bite * n * (n // 64 + 1) >> 9
-        )  # what a holder's work costs, and a little more
-        params = world.space.params
-        params[parity.N], params[parity.ROWS], params[parity.BITE] = n, spec.rows, self.bite
-        params[parity.GRAIN], params[parity.LESSON], params[parity.SUN] = 8, 16, sun
         rows = np.zeros((spec.rows + 8, n // 64 + 1), np.uint64)
         world.feed(0, rows)
-        world.found(self._founders(shape.locations))
         if self.resume:
             snapshot.load(Path(self.resume), world)
+            parity.forget(world)
+        else:
+            world.found(self._founders(shape.locations))
+        params = world.space.params
+        params[parity.N], params[parity.ROWS], params[parity.BITE] = n, spec.rows, self.bite
+        params[parity.GRAIN], params[parity.LESSON] = 8, 16
+        # What a holder's work costs, and a little more.
+        params[parity.SUN] = 4 + (self.bite * n * (n // 64 + 1) >> 9)
+        params[parity.DOUBT] = 16 * min(17, n // 2 + 4)
         world.keep()
         self.begins, self.starved = world.tick, False
         self.enter = parity.first_epoch(world)
@@ -169,7 +182,7 @@ class HypercellParity(Algorithm):
         params = self.world.space.params
         # The first time all of them are new to whoever eats them, but for what neighbours tell.
         known = 1 / 16 if seen < self.spec.rows else min(1.0, self.spec.n / max(1, seen))
-        luck = (1 + known) / 2
+        luck = self.luck = (1 + known) / 2
         params[parity.SEEN] = seen
         params[parity.LUCK], params[parity.BITS] = int(luck * 65536), int(-log2(luck) * 65536)
 
@@ -200,10 +213,7 @@ class HypercellParity(Algorithm):
             if found > best:
                 best, secret = found, parity.secret_of(world, at)
             lived = until - self.begins
-            # So many masks may have been tried, each by other samples: luck has to be rarer than that.
-            if best >= 16 * (PROOF_BITS + self.effort + log2(lived)):
-                return secret
-            if lived >= self.ticks:
+            if self._proven(at, found, lived) or lived >= self.ticks:
                 return secret
             yield Progress(lived, self.ticks)
             if seen < self.spec.rows:
@@ -217,6 +227,22 @@ class HypercellParity(Algorithm):
             print(f"hypercell: everybody had starved by tick {until}; the best mask so far stands")
         self.starved = True
         return secret
+
+    def _proven(self, at: int, merit: int, lived: int) -> bool:
+        """Whether luck is ruled out for the mask at a location: so many may have been tried, each by
+        other samples, or as many as there are, by all of them."""
+        needed = PROOF_BITS + self.effort + log2(lived)
+        if merit >= 16 * needed:
+            return True
+        hits, trials = parity.evidence(self.world, at)
+        if trials == self.spec.rows:
+            needed = min(needed, PROOF_BITS + self.spec.n)
+        right = hits / max(1, trials)
+        if not self.luck < right < 1:
+            return merit >= 16 * needed
+        # Chernoff's bound, sharper than the kernel's.
+        bits = right * log2(right / self.luck) + (1 - right) * log2((1 - right) / (1 - self.luck))
+        return trials * bits >= needed
 
     def _save(self) -> None:
         folder, world = Path(self.save), self.world

@@ -141,12 +141,13 @@ class Oracle:
     def _live(self, at: int, arrivals: list[Message]) -> None:
         """Receive, learn, earn and pay, reproduce, tell."""
         arrivals.sort(key=lambda m: (m.axis, m.direction))
-        self._receive(at, arrivals)
+        earned, spent = self._receive(at, arrivals)
         me = self.living[at]
         if me is None:
             return
         self.count["lived"] += 1
         here = self._here(at, me, arrivals)
+        here.earned, here.spent = earned, spent
         self.life.live(here)
         me.genome, me.state = here.genome, here.state
         self.count["minted"] += here.earned
@@ -176,9 +177,9 @@ class Oracle:
         if event:
             self.count[event] += 1
 
-    def _receive(self, at: int, arrivals: list[Message]) -> None:
+    def _receive(self, at: int, arrivals: list[Message]) -> tuple[int, int]:
         """The strongest stays: the resident, or whoever is stronger; of equals, the first axis and
-        direction. The energy of all others is burned."""
+        direction. The energy of all others is burned. Returns what arriving earned and cost."""
         migrants = [m for m in arrivals if m.migrant]
         migrants.sort(key=lambda m: -m.energy)
         won = bool(migrants) and migrants[0].energy > self.energy[at]
@@ -186,7 +187,7 @@ class Oracle:
             self.count["burned"] += loser.energy
             self.count["repelled"] += 1
         if not won:
-            return
+            return 0, 0
         if self.living[at]:
             self._burn(at, self.energy[at], "displaced")
         winner, me = migrants[0], migrants[0].migrant
@@ -200,6 +201,7 @@ class Oracle:
         here = self._here(at, me, [])
         self.life.arrive(here, winner.carry)
         me.genome, me.state = here.genome, here.state
+        return here.earned, here.spent
 
     def _way(self, at: int, me: Organism, word: int) -> tuple[int, int] | None:
         """An axis and a direction for a message that leaves now; None where there is no way. word: the

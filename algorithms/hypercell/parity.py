@@ -13,7 +13,7 @@ from algorithms.hypercell.biology import Biology, Economy
 from algorithms.hypercell.world import Founder, World
 
 HOLDER, MASK = 0, 1
-N, SEEN, ROWS, BITE, GRAIN, LESSON, SUN, LUCK, BITS = range(9)  # places in params
+N, SEEN, ROWS, BITE, GRAIN, LESSON, SUN, LUCK, BITS, DOUBT = range(10)  # places in params
 ECONOMY = Economy(endowment=512, settle=64)
 
 
@@ -45,6 +45,7 @@ def biology(n: int) -> Biology:
         carry=arena // 4,
         arena=arena,
         defines={"WORDS": words, "LANES": lanes},
+        about={"n": n},
     )
 
 
@@ -83,6 +84,22 @@ def secret_of(world: World, location: int) -> int:
     """The mask of whoever lives there, without the label's bit."""
     secret = world.arrays["body"][location, 6 : 4 + world.biology.genome].tobytes()
     return int.from_bytes(secret, "little") & (1 << world.space.params[N]) - 1
+
+
+def evidence(world: World, location: int) -> tuple[int, int]:
+    """(samples that its mask got right, samples that it was judged by) of whoever lives there."""
+    hits, trials = world.arrays["body"][location, -4:-2].tolist()
+    return hits, trials
+
+
+def forget(world: World) -> None:
+    """What everybody knows of samples: evidence, and a holder's equations and mask. Genes stay."""
+    blank = holder(world.biology.about["n"], 0, Traits(), (0, 0))
+    arrays, genome = world.arrays, slice(6, 4 + world.biology.genome)
+    arrays["body"][:, -5:] = 0
+    holders = (arrays["energy"] > 0) & (arrays["body"][:, 4] == HOLDER)
+    arrays["body"][holders, genome] = blank.genome[2:]
+    arrays["arena"][holders] = np.frombuffer(blank.arena, np.uint8)
 
 
 def packer(world: World) -> Callable[[int, int, int, int], None]:

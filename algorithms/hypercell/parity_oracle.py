@@ -12,6 +12,7 @@ from algorithms.hypercell.oracle import ANEW, Here, Oracle
 from algorithms.hypercell.parity import (
     BITE,
     BITS,
+    DOUBT,
     GRAIN,
     HOLDER,
     LESSON,
@@ -23,9 +24,8 @@ from algorithms.hypercell.parity import (
 )
 
 KIND, TRAITS, SECRET = range(3)  # genome
-BOLD, DOUBT, TALK, CASTE = range(4)  # bytes of TRAITS
+BOLD, DOUBTING, TALK, CASTE = range(4)  # bytes of TRAITS
 SCORE, HITS, TRIALS, CURSOR, LEARNED = range(5)  # state
-DOUBTFUL = 16 * 17  # sixteenths of a bit, from all samples, that do not rule luck out
 
 
 def joined(words: Iterable[int], bits: int) -> int:
@@ -109,7 +109,7 @@ class ParityLife:
         """The mask after a mistake: another one if this one has no merit and something can be learnt."""
         if signed(here.state[SCORE]) >= 0:
             return mask
-        doubt, sample = bytes_of([here.genome[TRAITS]])[DOUBT], True
+        doubt, sample = bytes_of([here.genome[TRAITS]])[DOUBTING], True
         word = next(random) if doubt else 0
         if word >> 24 < doubt and mask != self.label:
             j = below(word << 8 & 0xFFFFFFFF, self.n)
@@ -166,12 +166,12 @@ class ParityLife:
             mask = self._guess(random)
             state[SCORE] = state[HITS] = state[TRIALS] = 0
         here.genome[SECRET:] = parts(mask, 2 * self.wide, 32)
-        if state[TRIALS] >= params[SEEN] and self.merit(here.space, [], state) < DOUBTFUL:
+        if state[TRIALS] >= params[SEEN] and self.merit(here.space, [], state) < params[DOUBT]:
             state[SCORE], state[HITS], state[TRIALS] = WORD, 0, 0
         ahead = max(right - params[BITE] // 2 - params[BITE] // 8, 0)
         here.earned += ahead * params[GRAIN]
         here.earned += params[SUN] if holder else here.space.economy.rent
-        here.spent = (params[BITE] + swaps * self.lanes) * self.wide // 256
+        here.spent += (params[BITE] + swaps * self.lanes) * self.wide // 256
 
     def conceive(self, here: Here, genome: Words, state: Words, rate: int) -> None:
         d = here.roll(0x10000)

@@ -84,6 +84,19 @@ def load(path: Path, world: World) -> dict[str, Any]:
     return found
 
 
+def writable(folder: Path) -> None:
+    """Raises Refused where nothing can be saved, before there is anything to save."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".hypercell.part"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Refused(
+            f"{folder}: cannot be written to ({error.strerror or error}); choose another folder"
+        ) from None
+
+
 def header(path: Path) -> dict[str, Any]:
     """What a snapshot says of itself, once the whole file is known to be sound."""
     return _read(path)[0]
@@ -165,7 +178,7 @@ def load_genome(path: Path, biology: Biology) -> np.ndarray:
 
 
 def _biology(biology: Biology) -> dict[str, Any]:
-    sizes = ("name", "genome", "state", "signal", "carry", "arena", "defines")
+    sizes = ("name", "genome", "state", "signal", "carry", "arena", "defines", "about")
     return {name: getattr(biology, name) for name in sizes}
 
 

@@ -83,7 +83,7 @@ def geometry(name: str) -> Geometry:
     known = sorted(entry.name[:-5] for entry in shelf.iterdir() if entry.name.endswith(".yaml"))
     if name in known:
         text = (shelf / f"{name}.yaml").read_text()
-    elif not Path(name).suffix:
+    elif not Path(name).suffix and not Path(name).is_absolute():
         raise Refused(
             f"algo.geometry={name}: there is none of this name; known are {', '.join(known)}, "
             "or give the absolute path of a yaml"

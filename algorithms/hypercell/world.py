@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from algorithms.base import Refused
 from algorithms.hypercell.biology import Biology, Economy
 from algorithms.hypercell.layout import TALLIES, Layout, Slab, aligned
 from algorithms.hypercell.space import TILE, Geometry
@@ -51,7 +52,14 @@ class Kernel:
     """A compiled biology."""
 
     def __init__(self, library: Path, biology: Biology) -> None:
-        self.lib = ctypes.CDLL(str(library))
+        try:
+            self.lib = ctypes.CDLL(str(library))
+        except OSError as error:
+            library.unlink(missing_ok=True)  # so that it is not taken for good the next time
+            raise Refused(
+                f"the compiled kernel cannot be loaded ({error}); if its folder forbids programs "
+                "(noexec), set BENCH_CACHE to one that does not"
+            ) from None
         space = ctypes.c_void_p
         wide = ctypes.c_int64
         for name, arguments, result in (

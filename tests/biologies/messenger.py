@@ -18,7 +18,7 @@ class MessengerLife:
         pass
 
     def live(self, here: Here) -> None:
-        here.earned = here.space.params[0]
+        here.earned += here.space.params[0]
 
     def conceive(self, here: Here, genome: Words, state: Words, rate: int) -> None:
         pass

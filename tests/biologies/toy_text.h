@@ -44,7 +44,7 @@ DEVICE void live(Here &here) {
     state[LAST] = byte;
     state[CURSOR] = state[CURSOR] + 1 < params[P_LENGTH] ? state[CURSOR] + 1 : 0;
   }
-  here.spent = touched * params[P_TOUCH];
+  here.spent += touched * params[P_TOUCH];
 }
 
 DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {

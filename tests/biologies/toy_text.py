@@ -43,7 +43,8 @@ class ToyTextLife:
                 byte,
                 (2 * state[RECENT] + right) % 2**32,
             ]
-        here.earned, here.spent = foreseen * params[INCOME], touched * params[TOUCH]
+        here.earned += foreseen * params[INCOME]
+        here.spent += touched * params[TOUCH]
 
     def conceive(self, here: Here, genome: Words, state: Words, rate: int) -> None:
         luck, which = here.roll(1)[:2]

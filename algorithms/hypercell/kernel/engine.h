@@ -102,6 +102,7 @@ DEVICE i32 receive(const Space &space, const Open *open, i32 opens, const i32 *a
     best += (i32)space.settle;
     tally.count[MINTED] += space.settle, tally.count[SETTLED]++;
   }
+  here.energy = best;
   arrive(here, winner + M_CARRY, winner[M_CARRIED]);
   return best;
 }
@@ -156,14 +157,14 @@ DEVICE void tick_location(const Space &space, const Open *open, i32 opens, const
   here.space = &space, here.tick = tick, here.id = (u32)(space.first_id + loc);
   here.genome = body + OWN, here.state = body + OWN + GENOME;
   here.arena = space.arena + loc * ARENA;
-  here.heard = 0;
+  here.heard = 0, here.energy = 0, here.earned = 0, here.spent = 0, here.tells = 0;
   i64 energy = receive(space, open, opens, at, loc, here, space.energy[loc], tally);
   if (!energy) {
     for (i32 i = 0; i < opens; i++) open[i].out[loc] = 0;
     return;
   }
   tally.count[LIVED]++;
-  here.energy = (i32)energy, here.earned = 0, here.spent = 0, here.tells = 0;
+  here.energy = (i32)energy;
   live(here);
   tally.count[MINTED] += here.earned;
   energy += here.earned;

@@ -15,12 +15,11 @@
 // Compiled in: WORDS (u64 of a row: n inputs and the label as bit n), LANES (n, rounded up to 8).
 // params: n, rows that may be seen, rows there are, rows per tick; income per right answer beyond chance,
 // per equation learned for the first time, and of a holder per tick; LUCK (of 65536) and BITS (of 65536,
-// see merit).
+// see merit); DOUBT: a mask of less merit than that, by all samples, is given up.
 // data[0]: rows u64 [rows + 8][WORDS], a bit is set where the input, or the label, is negative.
 
-enum { P_N, P_SEEN, P_ROWS, P_BITE, P_GRAIN, P_LESSON, P_SUN, P_LUCK, P_BITS };
+enum { P_N, P_SEEN, P_ROWS, P_BITE, P_GRAIN, P_LESSON, P_SUN, P_LUCK, P_BITS, P_DOUBT };
 enum { HOLDER, MASK };
-enum { DOUBTFUL = 16 * 17 };             // merit: 17 bits, from all samples, do not rule luck out
 // The genome. TRAITS has four bytes: bold (prefers to swap out what it has not met yet), doubt (swaps in
 // "input j is not in the secret"), talk (listens from 128 on, speaks if odd), caste (of its children).
 // SECRET is the mask, 2 * WORDS words, bit n always set.
@@ -286,12 +285,12 @@ DEVICE void live(Here &here) {
   else
     weigh(here, mask, bite, seen, right);
   u32 *state = here.state;
-  if (state[TRIALS] >= seen && merit(*here.space, here.genome, state) < DOUBTFUL)
+  if (state[TRIALS] >= seen && merit(*here.space, here.genome, state) < params[P_DOUBT])
     state[SCORE] = (u32)-1, state[HITS] = state[TRIALS] = 0;  // all there is has not convinced
-  u32 chance = bite / 2 + bite / 8;      // a right answer counts from there on, so that luck feeds nobody
+  u32 chance = bite / 2 + bite / 8;      // right answers count from there on; luck brings little
   here.earned += (right > chance ? (right - chance) * params[P_GRAIN] : 0) +
                 (holder ? params[P_SUN] : here.space->rent);  // masks live on nothing
-  here.spent = (i64)(bite + swaps * LANES) * WORDS >> 8;
+  here.spent += (i64)(bite + swaps * LANES) * WORDS >> 8;
 }
 
 // A child goes on in the stream of samples where its parent stands, so that it is not judged by samples

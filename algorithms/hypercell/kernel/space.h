@@ -57,7 +57,7 @@ struct Here {
   u8 *arena;                             // [ARENA]
   i32 heard;                             // signals that have arrived, at most 14
   const u32 *signals[2 * AXES];
-  i64 earned, spent;                     // the biology fills in what this tick brings and costs
+  i64 earned, spent;                     // the biology adds what this tick, and arriving, bring and cost
   i32 tells;                             // ... and whether `signal` is to be sent
   u32 signal[SIGNAL + 1];
 };
