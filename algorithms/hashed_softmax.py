@@ -17,7 +17,9 @@ classes are a multiple of 16, and as few as leave 1 byte in 20,000 to the rest. 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import mmap
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cache
@@ -27,16 +29,19 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
-from algorithms.hypercell.build import library
+from algorithms.native.build import library
+from tasks.sequence import SequenceSpec, only_bytes
 
 READS = ["kernels/hashed_softmax.cpp"]
 KERNEL = Path(__file__).parent / "kernels" / "hashed_softmax.cpp"
 VOCAB = 256
 KINDS = ("1", "2", "3", "4", "5", "6", "w0", "w1", "w2", "column")
 MATCHES = 2
-WIDTHS = (1, 2, 3, 4, 5, 6, 8, 12, 16)  # of a vector, in 16 classes
+WIDTHS = (1, 2, 3, 4, 6, 8, 16)  # of a vector, in 16 classes
 CHUNK = 8192  # bytes between two reports of progress
-RARE = 20_000
+SAMPLE = 8  # as in the kernel: the loss is taken at every so many bytes
+RARE = 20_000  # bytes of which one may be of the last class
+HUGE = 1 << 21
 MODEL, LANE, WORK, SETTINGS = range(4)  # what the kernel's size_of tells
 
 
@@ -83,11 +88,18 @@ def kernel() -> ctypes.CDLL:
     return lib
 
 
-def aligned(size: int, zero: bool = False) -> np.ndarray:
-    """uint8 [size], at a multiple of 64 bytes; pages that are never written take no memory."""
-    raw = (np.zeros if zero else np.empty)(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + size]
+def aligned(size: int) -> np.ndarray:
+    """uint8 [size], zeros; what is never written takes no memory. In huge pages, where there are any."""
+    step = HUGE if size >= HUGE else 64
+    raw = mmap.mmap(
+        -1, size + step, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    )  # not shared: no huge pages
+    if step == HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without them
+            raw.madvise(mmap.MADV_HUGEPAGE)
+    whole = np.frombuffer(raw, np.uint8)
+    start = -whole.ctypes.data % step
+    return whole[start : start + size]
 
 
 def classes(counts: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
@@ -110,7 +122,7 @@ class Trained:
 
     def __init__(self, settings: Settings, bits: int, rows: int, rate: float) -> None:
         self.lib, self.settings, self.rate = kernel(), settings, rate
-        self.slots = aligned(8 << bits, zero=True)
+        self.slots = aligned(8 << bits)
         self.rows = aligned(4 * settings.classes * rows)
         self.model = aligned(self.lib.size_of(MODEL))
         self.lib.begin_model(
@@ -127,7 +139,7 @@ class Trained:
                 *(self.model.ctypes.data, work.ctypes.data),
                 *(text.ctypes.data, len(text), start, stop),
             )
-            yield Progress(stop, len(text), nats / (stop - start))
+            yield Progress(stop, len(text), nats / -(-(stop - start) // SAMPLE))
 
     def reset(self, lanes: int) -> None:
         if lanes != self.lanes:
@@ -161,47 +173,84 @@ class Trained:
 
 @dataclass
 class HashedSoftmax(Algorithm):
-    """Fields are those of configs/algo/hashed_softmax.yaml."""
+    """Fields, as in configs/algo/hashed_softmax.yaml.
+
+    train_bytes: learn only so many bytes at the text's end; 0 for all. contexts: kinds, joined by +.
+    match_long, match_short: least bytes that a match model goes by; 0 for none. runs: a context has
+    no vector until more than so many visits. bits: at most 2**bits contexts are kept. row_bits: at
+    most 2**row_bits of them have vectors. lr: rate of vectors, times max((1 + visits)**-decay, floor).
+    lr_gain, lr_run, lr_match: rates of gains, of runs' and of matches' weights. gain: what gains begin
+    with. end: where all rates have come to by the end. adapt: go on learning within a segment, at
+    adapt_rate of the first rates.
+
+    Memory is 8 bytes for a context and 4 per class for a vector; a lane that adapts has copies of
+    what it changes, 10 vectors for each byte of a segment at most.
+    """
 
     train_bytes: int = 0
     contexts: str = "+".join(KINDS)
     match_long: int = 7
-    match_short: int = 4
-    runs: int = 255
+    match_short: int = 3
+    runs: int = 1
     bits: int = 24
     row_bits: int = 22
-    lr: float = 0.5
-    decay: float = 0.5
-    floor: float = 0.02
-    lr_gain: float = 0.002
-    lr_run: float = 0.02
-    lr_match: float = 0.02
-    gain: float = 0.5
-    end: float = 0.0
+    lr: float = 0.157
+    decay: float = 0.253
+    floor: float = 0.112
+    lr_gain: float = 0.0249
+    lr_run: float = 0.000964
+    lr_match: float = 0.864
+    gain: float = 0.997
+    end: float = 0.3
     adapt: bool = False
-    adapt_rate: float = 1.0
+    adapt_rate: float = 0.6
 
     def __post_init__(self) -> None:
         vars(self)["adapts"] = self.adapt
+        self.contexts = str(self.contexts)  # "1" on a command line is a number
+        kinds = self.contexts.split("+")
+        if not set(kinds) <= set(KINDS):
+            raise Refused(f"algo.contexts={self.contexts}: some of {'+'.join(KINDS)}, joined by +")
+        limits: dict[str, tuple[int, int]] = {
+            "train_bytes": (0, 1 << 40),
+            "match_long": (0, 8),
+            "match_short": (0, 8),
+            "runs": (1, 255),
+            "bits": (6, 30),
+            "row_bits": (0, 30),
+            "decay": (0, 10),
+            "floor": (0, 1),
+            "end": (0, 1),
+        }
+        for name in ("lr", "lr_gain", "lr_run", "lr_match", "gain", "adapt_rate"):
+            limits[name] = (0, 100)
+        for name, (least, most) in limits.items():
+            if not least <= getattr(self, name) <= most:
+                raise Refused(f"algo.{name}={getattr(self, name)}: must be from {least} to {most}")
 
-    def prepare(self, spec: Any) -> None:
+    def prepare(self, spec: SequenceSpec) -> None:
+        if unfit := only_bytes(spec, "algo=hashed_softmax"):
+            raise Refused(unfit)
         super().prepare(spec)
         kernel()
 
     def train(self, data: dict[str, np.ndarray]) -> Generator[Progress, Any, Trained]:
         text = np.ascontiguousarray(data["text"][-self.train_bytes :], np.uint8)
+        if not len(text):
+            raise Refused("the text to learn is empty; give at least one byte")
         counts = np.zeros(VOCAB, np.uint64)
         kernel().count(text.ctypes.data, len(text), counts.ctypes.data)
-        settings = self.settings(counts)
-        most = len(text) * len(KINDS)
-        bits = min(self.bits, max(6, most.bit_length()))
-        predictor = Trained(
-            settings, bits, min(most, 1 << self.row_bits), self.adapt_rate if self.adapt else 0
-        )
+        most = len(text) * len(self.contexts.split("+"))
+        # About a third of what could be different is, in prose; fuller lines forget the rarest.
+        bits = min(self.bits, max(6, (most // 3).bit_length()))
+        rows = min(most, 1 << self.row_bits)
+        rate = self.adapt_rate if self.adapt else 0.0
+        predictor = Trained(self.settings(counts), bits, rows, rate)
         yield from predictor.learn(text)
         return predictor
 
     def settings(self, counts: np.ndarray) -> Settings:
+        """What the kernel wants to know. counts: uint64 [256], of the bytes of the text."""
         number, class_of, share = classes(counts)
         visits = np.arange(256)
         rate = np.maximum((1.0 + visits) ** -self.decay, self.floor).astype(np.float32)
@@ -213,7 +262,7 @@ class HashedSoftmax(Algorithm):
             contexts=sum(1 << i for i, kind in enumerate(KINDS) if kind in on),
             matches=sum(1 << i for i, length in enumerate(least) if length),
             least=least,
-            segment=self.spec.segment if hasattr(self, "spec") else 1024,
+            segment=self.spec.segment,
             **{
                 name: getattr(self, name)
                 for name in ("runs", "lr", "lr_gain", "lr_run", "lr_match", "end", "gain")

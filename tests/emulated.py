@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from algorithms.hypercell import build, cuda
+from algorithms.hypercell import cuda
 from algorithms.hypercell.biology import KERNEL
 from algorithms.hypercell.layout import aligned
-from algorithms.hypercell.nvrtc import Cubin, Resources
+from algorithms.native import build
+from algorithms.native.nvrtc import Cubin, Resources
 
 SHIM = Path(__file__).with_name("emulated.h")
 WARP, BLOCK = 4, 8  # threads; WARP is the shim's

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from algorithms.hypercell import build, parity
+from algorithms.hypercell import parity
 from algorithms.hypercell.biology import Biology, Economy, Life
 from algorithms.hypercell.oracle import Oracle
 from algorithms.hypercell.parity_oracle import ParityLife
 from algorithms.hypercell.space import NAMES, Axis, Geometry
 from algorithms.hypercell.world import Ablation, Founder, Kernel, World
+from algorithms.native import build
 from tests.biologies.messenger import MESSENGER, MessengerLife
 from tests.biologies.toy_text import TOY_TEXT, ToyTextLife
 

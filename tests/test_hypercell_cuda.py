@@ -16,10 +16,10 @@ from algorithms.hypercell import cuda, parity
 from algorithms.hypercell.biology import Biology
 from algorithms.hypercell.cuda import CudaWorld, epoch_end, good_tile
 from algorithms.hypercell.layout import Slab
-from algorithms.hypercell.nvrtc import compile_cuda
 from algorithms.hypercell.space import Axis
 from algorithms.hypercell.space import geometry as named
 from algorithms.hypercell.world import World
+from algorithms.native.nvrtc import compile_cuda
 from tests import emulated, hypercells
 from tests.biologies.messenger import MESSENGER
 from tests.biologies.toy_text import TOY_TEXT

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms.hypercell import build, parity
+from algorithms.hypercell import parity
 from algorithms.hypercell.arithmetic import philox
 from algorithms.hypercell.biology import Economy
 from algorithms.hypercell.space import Axis
 from algorithms.hypercell.world import Ablation, Kernel, World
+from algorithms.native import build
 from tests.biologies.messenger import MESSENGER
 from tests.biologies.toy_text import TOY_TEXT
 from tests.hypercells import (

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms.base import Refused
-from algorithms.hypercell import build, processes
+from algorithms.hypercell import processes
 from algorithms.hypercell.biology import Economy
 from algorithms.hypercell.links import Link, LinkError, Wire
 from algorithms.hypercell.parcel import pack, unpack
@@ -30,6 +30,7 @@ from algorithms.hypercell.share import Share, cut, together
 from algorithms.hypercell.snapshot import load, save
 from algorithms.hypercell.space import Axis, Geometry
 from algorithms.hypercell.world import World
+from algorithms.native import build
 from tests.hypercells import Case, cases, compiled, geometry, parity_of
 
 SHAPES = {

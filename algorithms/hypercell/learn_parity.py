@@ -12,10 +12,10 @@ import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused, Training
 from algorithms.hypercell import film, parity, snapshot, space
-from algorithms.hypercell.build import library
 from algorithms.hypercell.camera import Camera
 from algorithms.hypercell.space import TILE
 from algorithms.hypercell.world import Ablation, Founder, Kernel, World, genes
+from algorithms.native.build import library
 from tasks.classification import Classification
 
 SPECIES = ("both", "holders", "masks")

@@ -5,7 +5,7 @@
 // row of weights, one per class. The logits are
 //
 //     z = sum over rows   gain[context][visits] * row
-//       + sum over runs   run[context][length] at the run's class
+//       + sum over runs   run[context][visits] at the run's class
 //       + sum over matches   match[model][length][class] at the class that the match expects
 //
 // and gain, row, run and match all go along the gradient of log softmax(z)[what came]. A run becomes a
@@ -20,10 +20,13 @@ typedef unsigned long long u64;
 typedef float v16 __attribute__((vector_size(64)));
 typedef float v8 __attribute__((vector_size(32)));
 typedef float v4 __attribute__((vector_size(16)));
-typedef int i16 __attribute__((vector_size(64)));
+typedef int v16i __attribute__((vector_size(64)));
+
+static const v16i INDEX = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 enum { KINDS = 10, MATCHES = 2, BUCKETS = 16, WINDOW = 4096, ORDERS = 6 };
 enum { AHEAD = 16, CLAIM = 8, RING = 32 };  // positions between looking ahead, claiming and learning
+enum { SAMPLE = 8 };  // positions between two at which the loss is taken
 enum { PROBES = 8, NONE = 0xFFFFFFFF };
 
 // A slot: tag 24 bits | visits 8 bits | has a row 1 bit | row or class 31 bits. 0 visits: empty or claimed.
@@ -76,11 +79,18 @@ struct Look {
     u32 expected[MATCHES], length[MATCHES];
 };
 
+// Which contexts have rows, which runs, and which nothing yet: sorted out without a branch.
+struct Kind {
+    int rows, runs, fresh;
+    u8 row[KINDS + 1], run[KINDS + 1], fresh_[KINDS + 1];
+};
+
 struct Lane {
     Context context;
     Look look;
     Table table;       // of its own, when it adapts
     Learned learned;
+    Kind is;
     u32 ready;         // z and what it rests on are those of the present position
     u64 value[KINDS];
     u64* slot[KINDS];
@@ -110,7 +120,7 @@ static void follow(Context& c, const Settings& set, u8 byte) {
     c.history = c.history << 8 | byte;
     bool letter = (u8)((byte | 32) - 'a') < 26 || byte >= 128;
     if (letter) {
-        c.word[0] = (c.word[0] + byte + 1) * 0x2C9277B5u;
+        c.word[0] = (c.word[0] + (byte < 128 ? byte | 32 : byte) + 1) * 0x2C9277B5u;  // A as a
         c.word[0] ^= c.word[0] >> 15;
     } else if (c.word[0]) {
         c.word[2] = c.word[1];
@@ -185,25 +195,45 @@ static inline u32 find(const Table& t, u64 hash) {
     return NONE;
 }
 
-// Finds a slot or takes one: an empty one, or else that of the shortest run. NONE where all have rows.
-static inline u32 claim(Table& t, u64 hash) {
-    u32 line = line_of(t, hash), least = 256, victim = NONE;
-    u64 tag = tag_of(hash);
+// Of a full line, the slot of the shortest run; NONE where all have rows or are claimed.
+static u32 victim(const Table& t, u32 line) {
+    u32 least = 256, found = NONE;
     for (u32 i = line; i < line + PROBES; i++) {
-        u64 slot = t.slots[i];
-        if ((slot & TAGS) == tag) return i;
-        if (!slot) {
-            t.slots[i] = tag;
-            return i;
-        }
-        u32 visits = visits_of(slot);
-        if (!(slot & ROW) && visits && visits < least) {
+        u32 visits = visits_of(t.slots[i]);
+        if (!(t.slots[i] & ROW) && visits && visits < least) {
             least = visits;
-            victim = i;
+            found = i;
         }
     }
-    if (victim != NONE) t.slots[victim] = tag;
-    return victim;
+    return found;
+}
+
+// Finds a slot or takes one: an empty one, or else the victim's.
+static inline u32 claim(Table& t, u64 hash) {
+    u32 line = line_of(t, hash);
+    u64 tag = tag_of(hash);
+    u64* slots = t.slots + line;
+    u32 known = 0, empty = 0;  // one bit for each slot
+#ifdef __AVX512F__
+    typedef long long v8q __attribute__((vector_size(64)));
+    v8q all = *(const v8q*)slots, wanted = v8q{} + (long long)tag;
+    known = (u8)__builtin_ia32_cmpq512_mask(all & (long long)TAGS, wanted, 0, 255);
+    empty = (u8)__builtin_ia32_cmpq512_mask(all, v8q{}, 0, 255);
+#else
+    for (u32 i = 0; i < PROBES; i++) {
+        known |= (u32)((slots[i] & TAGS) == tag) << i;
+        empty |= (u32)(slots[i] == 0) << i;
+    }
+#endif
+    u32 either = known ? known : empty;
+    if (__builtin_expect(!either, 0)) {
+        u32 i = victim(t, line);
+        if (i != NONE) t.slots[i] = tag;
+        return i;
+    }
+    u32 i = (u32)__builtin_ctz(either);
+    slots[i] = known ? slots[i] : tag;
+    return line + i;
 }
 
 static inline v16 exponential(v16 x) {  // |x| <= 80
@@ -214,7 +244,7 @@ static inline v16 exponential(v16 x) {  // |x| <= 80
     p = p * f + 0.240226507f;
     p = p * f + 0.693147181f;
     p = p * f + 1.0f;
-    return (v16)((i16)p + ((i16)t << 23));
+    return (v16)((v16i)p + ((v16i)t << 23));
 }
 
 static float logarithm(float x) {  // of a normal number
@@ -234,33 +264,48 @@ static inline float sum(v16 x) {
     return (r[0] + r[2]) + (r[1] + r[3]);
 }
 
+static inline void sort_out(const u64* value, int kinds, Kind& is) {
+    int rows = 0, runs = 0, fresh = 0;
+    for (int j = 0; j < kinds; j++) {
+        bool has_row = value[j] & ROW, known = visits_of(value[j]);
+        is.row[rows] = is.run[runs] = is.fresh_[fresh] = (u8)j;
+        rows += has_row;
+        runs += known & !has_row;
+        fresh += !known;
+    }
+    is.rows = rows;
+    is.runs = runs;
+    is.fresh = fresh;
+}
+
 template <int N>
 struct Softmax {
+    // z[at] += x, without a detour by memory, where it would wait for what is still being written.
+    static inline void add(v16* z, u32 at, float x) {
+        for (int i = 0; i < N; i++) z[i] += INDEX == v16i{} + (int)(at - 16 * i) ? v16{} + x : v16{};
+    }
+
     // The logits z [N] and probabilities p [N]. value: slots' contents, 0 for none. Returns sum exp z.
     static inline float forward(const Model& model, const Learned& w, const float* const* base,
-                                const u64* value, const Look& look, v16* zs, v16* ps) {
-        union { v16 v[N]; float f[16 * N]; } add;
-        for (int i = 0; i < N; i++) add.v[i] = v16{};
-        for (int m = 0; m < MATCHES; m++)
-            add.f[look.expected[m]] += w.match[m][look.length[m]][look.expected[m]];
+                                const u64* value, const Kind& is, const Look& look, v16* zs,
+                                v16* ps) {
         v16 z[N];
         for (int i = 0; i < N; i++) z[i] = v16{};
-        for (int j = 0; j < model.kinds; j++) {
+        for (int m = 0; m < MATCHES; m++)
+            add(z, look.expected[m], w.match[m][look.length[m]][look.expected[m]]);
+        for (int r = 0; r < is.runs; r++) {
+            int j = is.run[r];
+            add(z, payload_of(value[j]), w.run[j][model.set.bucket[visits_of(value[j])]]);
+        }
+        for (int r = 0; r < is.rows; r++) {
+            int j = is.row[r];
             u64 slot = value[j];
-            u32 visits = visits_of(slot);
-            if (!visits) continue;
-            u32 bucket = model.set.bucket[visits];
-            if (slot & ROW) {
-                const v16* row = (const v16*)(base[j] + (u64)payload_of(slot) * (16 * N));
-                float gain = w.gain[j][bucket];
-                for (int i = 0; i < N; i++) z[i] += row[i] * gain;
-            } else {
-                add.f[payload_of(slot)] += w.run[j][bucket];
-            }
+            const v16* row = (const v16*)(base[j] + (u64)payload_of(slot) * (16 * N));
+            float gain = w.gain[j][model.set.bucket[visits_of(slot)]];
+            for (int i = 0; i < N; i++) z[i] += row[i] * gain;
         }
         v16 total = {};
         for (int i = 0; i < N; i++) {
-            z[i] += add.v[i];
             z[i] = z[i] < 80.0f ? z[i] : v16{} + 80.0f;
             z[i] = z[i] > -80.0f ? z[i] : v16{} - 80.0f;
             zs[i] = z[i];
@@ -274,54 +319,59 @@ struct Softmax {
 
     // One step along the gradient after class y. slot: pointers to the slots, null for none.
     static inline void update(const Model& model, Learned& w, Table& t, u64* const* slots,
-                              const u64* value, const Look& look, v16* p, u32 y, float scale) {
-        union { v16 v[N]; float f[16 * N]; } err;
-        for (int i = 0; i < N; i++) err.v[i] = -p[i];
-        err.f[y] += 1;
+                              const u64* value, const Kind& is, const Look& look, const v16* p,
+                              u32 y, float scale) {
         const Settings& set = model.set;
-        v16 e[N];
+        union { v16 e[N]; float f[16 * N]; };
+        for (int i = 0; i < N; i++) e[i] = -p[i];
+        add(e, y, 1);
         float lr = set.lr * scale, lr_gain = set.lr_gain * scale, lr_run = set.lr_run * scale;
         for (int m = 0; m < MATCHES; m++)
             if (look.length[m])
                 w.match[m][look.length[m]][look.expected[m]] +=
-                    set.lr_match * scale * err.f[look.expected[m]];
-        for (int i = 0; i < N; i++) e[i] = err.v[i];
-        for (int j = 0; j < model.kinds; j++) {
-            u64* at = slots[j];
-            if (!at) continue;
+                    set.lr_match * scale * f[look.expected[m]];
+        for (int r = 0; r < is.rows; r++) {
+            int j = is.row[r];
             u64 slot = value[j];
-            u32 visits = visits_of(slot), bucket = set.bucket[visits];
-            u32 more = visits + (visits < 255);
-            u64 next = (slot & TAGS) | (u64)more << 32;
-            if (slot & ROW) {
-                v16* row = (v16*)(t.rows + (u64)payload_of(slot) * (16 * N));
-                float gain = w.gain[j][bucket], step = lr * set.rate[visits] * gain;
-                v16 dot = {};
-                for (int i = 0; i < N; i++) {
-                    v16 x = row[i];
-                    dot += x * e[i];
-                    row[i] = x + e[i] * step;
-                }
-                w.gain[j][bucket] = gain + lr_gain * sum(dot);
-                *at = next | ROW | payload_of(slot);
-                continue;
+            if (!slots[j]) continue;
+            u32 visits = visits_of(slot);
+            v16* row = (v16*)(t.rows + (u64)payload_of(slot) * (16 * N));
+            float& gain = w.gain[j][set.bucket[visits]];
+            float step = lr * set.rate[visits] * gain;
+            v16 dot = {};
+            for (int i = 0; i < N; i++) {
+                v16 x = row[i];
+                dot += x * e[i];
+                row[i] = x + e[i] * step;
             }
-            u32 was = payload_of(slot);
-            float run = w.run[j][bucket];
-            if (visits) w.run[j][bucket] = run + lr_run * err.f[was];
-            if ((was == y || !visits) && more <= (u32)set.runs) {
-                *at = next | y;
+            gain += lr_gain * sum(dot);
+            *slots[j] = slot + ((u64)(visits < 255) << 32);
+        }
+        for (int r = 0; r < is.runs; r++) {
+            int j = is.run[r];
+            u64 slot = value[j];
+            u32 visits = visits_of(slot), was = payload_of(slot), more = visits + (visits < 255);
+            if (!slots[j]) continue;
+            float& run = w.run[j][set.bucket[visits]];
+            float trust = run;
+            run += lr_run * f[was];
+            if (was == y && (int)more <= set.runs) {
+                *slots[j] = (slot & TAGS) | (u64)more << 32 | y;
             } else if (t.used < t.capacity) {
                 u32 index = t.used++;
+                float gain = w.gain[j][set.bucket[more]], step = lr * set.rate[visits] * gain;
                 v16* row = (v16*)(t.rows + (u64)index * (16 * N));
-                float gain = w.gain[j][set.bucket[more]];
-                float step = lr * set.rate[visits] * gain;
+                for (int i = 0; i < N; i++) __builtin_prefetch(row + 8 * N + i, 1);
                 for (int i = 0; i < N; i++) row[i] = e[i] * step;
-                if (visits) ((float*)row)[was] += run / (gain > 0.05f ? gain : 0.05f);
-                *at = next | ROW | index;
+                ((float*)row)[was] += trust / (gain > 0.05f ? gain : 0.05f);
+                *slots[j] = (slot & TAGS) | (u64)more << 32 | ROW | index;
             } else {
-                *at = (slot & TAGS) | 1ull << 32 | y;  // no room: it begins again
+                *slots[j] = (slot & TAGS) | 1ull << 32 | y;  // no room: it begins again
             }
+        }
+        for (int r = 0; r < is.fresh; r++) {
+            int j = is.fresh_[r];
+            if (slots[j]) *slots[j] = (value[j] & TAGS) | 1ull << 32 | y;
         }
     }
 
@@ -345,10 +395,9 @@ struct Softmax {
                 for (int j = 0; j < model.kinds; j++) {
                     u32 s = look.slot[j] = claim(t, look.hash[j]);
                     u64 slot = s == NONE ? 0 : t.slots[s];
-                    if (slot & ROW) {
-                        const char* row = (const char*)(t.rows + (u64)payload_of(slot) * (16 * N));
-                        for (int l = 0; l < N; l++) __builtin_prefetch(row + 64 * l, 1);
-                    }
+                    u64 index = slot & ROW ? payload_of(slot) : 0;  // no branch: it could not be foreseen
+                    const char* row = (const char*)(t.rows + index * (16 * N));
+                    for (int l = 0; l < N; l++) __builtin_prefetch(row + 64 * l, 1);
                 }
             }
             if (i < AHEAD) continue;
@@ -362,11 +411,13 @@ struct Softmax {
                 value[j] = slots[j] ? *slots[j] : 0;
                 base[j] = t.rows;
             }
+            Kind is;
+            sort_out(value, model.kinds, is);
             u32 y = set.class_of[text[q]];
-            float s = forward(model, model.learned, base, value, look, z, p);
-            loss += logarithm(s) - ((float*)z)[y];
+            float s = forward(model, model.learned, base, value, is, look, z, p);
+            if (q % SAMPLE == 0) loss += logarithm(s) - ((float*)z)[y];
             float scale = 1 - (1 - set.end) * (float)q / (float)n;
-            update(model, model.learned, t, slots, value, look, p, y, scale);
+            update(model, model.learned, t, slots, value, is, look, p, y, scale);
         }
         return loss;
     }
@@ -379,9 +430,10 @@ struct Softmax {
             for (int j = 0; j < model.kinds; j++)
                 __builtin_prefetch(model.table.slots + line_of(model.table, lane.look.hash[j]));
             for (int j = 0; j < model.kinds; j++) resolve(model, lane, j, adapt);
+            sort_out(lane.value, model.kinds, lane.is);
         }
         const Learned& w = adapt ? lane.learned : model.learned;
-        float s = forward(model, w, lane.base, lane.value, lane.look, lane.z, lane.p);
+        float s = forward(model, w, lane.base, lane.value, lane.is, lane.look, lane.z, lane.p);
         lane.ready = 1;
         if (!out) return;
         float ln = logarithm(s), z[16 * N];
@@ -397,7 +449,7 @@ struct Softmax {
             Table& own = lane.table;
             bool room = own.used + KINDS <= own.capacity;
             u32 s = room ? claim(own, hash) : find(own, hash);
-            if (s != NONE) {
+            if (s != NONE && (room || visits_of(own.slots[s]))) {
                 u64& slot = own.slots[s];
                 if (!visits_of(slot)) {
                     u32 i = find(model.table, hash);
@@ -424,7 +476,7 @@ struct Softmax {
     static void observe(const Model& model, Lane& lane, bool adapt, float rate, u8 byte) {
         if (adapt) {
             if (!lane.ready) predict(model, lane, true, nullptr);
-            update(model, lane.learned, lane.table, lane.slot, lane.value, lane.look, lane.p,
+            update(model, lane.learned, lane.table, lane.slot, lane.value, lane.is, lane.look, lane.p,
                    model.set.class_of[byte], rate);
         }
         follow(lane.context, model.set, byte);
@@ -438,10 +490,8 @@ struct Softmax {
         case 2: return Softmax<2>::call;   \
         case 3: return Softmax<3>::call;   \
         case 4: return Softmax<4>::call;   \
-        case 5: return Softmax<5>::call;   \
         case 6: return Softmax<6>::call;   \
         case 8: return Softmax<8>::call;   \
-        case 12: return Softmax<12>::call; \
         default: return Softmax<16>::call; \
     }
 
@@ -458,7 +508,8 @@ static void observe_one(const Model* model, Lane& lane, bool adapt, float rate, 
 extern "C" {
 
 u64 size_of(int what) {
-    return what == 0 ? sizeof(Model) : what == 1 ? sizeof(Lane) : what == 2 ? sizeof(Context) + RING * sizeof(Look) : sizeof(Settings);
+    u64 work = sizeof(Context) + RING * sizeof(Look);
+    return what == 0 ? sizeof(Model) : what == 1 ? sizeof(Lane) : what == 2 ? work : sizeof(Settings);
 }
 
 void count(const u8* text, u64 n, u64* counts) {
@@ -477,7 +528,7 @@ void begin_model(Model* model, const Settings* set, u64* slots, u32 bits, float*
     model->table = Table{slots, rows, bits, capacity, 0};
 }
 
-// Learns text[from:to] of text[:n]; chunk follows chunk. Returns the nats they cost before.
+// Learns text[from:to] of text[:n]; chunk follows chunk. Returns the nats that a SAMPLEth of them cost.
 double train(Model* model, void* work, const u8* text, u64 n, u64 from, u64 to) {
     Context* c = (Context*)work;
     return train_some(model, c, (Look*)(c + 1), text, n, from, to);

@@ -14,7 +14,7 @@ import numpy as np
 
 from algorithms.backprop_mlp import BackpropMLP
 from algorithms.base import Algorithm, Progress, Refused, Training
-from algorithms.hypercell.build import library
+from algorithms.native.build import library
 from algorithms.xor_elimination import Parity, XorElimination
 from tasks.classification import Classification
 

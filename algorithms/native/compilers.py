@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from algorithms.hypercell.errors import BuildError
+from algorithms.native.errors import BuildError
 
 NAMES = ("c++", "g++", "clang++")
 FLAGS = (
@@ -47,7 +47,7 @@ CPU_FIELDS = {
     "uarch",
 }
 NO_COMPILER = (
-    "hypercell needs a C++ compiler and finds none (c++, g++, clang++): install the system's "
+    "this algorithm needs a C++ compiler and finds none (c++, g++, clang++): install the system's "
     "(apt install g++; macOS: xcode-select --install), or pip install 'joulebench[compiler]', "
     "the ziglang wheel"
 )

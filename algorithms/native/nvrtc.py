@@ -7,8 +7,8 @@ import io
 import re
 from dataclasses import dataclass
 
-from algorithms.hypercell.cache import kernels_folder
-from algorithms.hypercell.errors import BuildError, failure
+from algorithms.native.cache import kernels_folder
+from algorithms.native.errors import BuildError, failure
 
 ENTRY = re.compile(r"Compiling entry function '([^']+)'")
 REGISTERS = re.compile(r"Used (\d+) registers")

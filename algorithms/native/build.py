@@ -13,10 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from algorithms.hypercell import cache as kept
-from algorithms.hypercell import compilers
-from algorithms.hypercell.compilers import Compiler
-from algorithms.hypercell.errors import BuildError, failure
+from algorithms.native import cache as kept
+from algorithms.native import compilers
+from algorithms.native.compilers import Compiler
+from algorithms.native.errors import BuildError, failure
 
 TIMEOUT_S = 120.0
 
