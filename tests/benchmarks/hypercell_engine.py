@@ -1,8 +1,9 @@
 """What the engine costs: per location-tick by size, two threads, light cone against barrier.
 
-The space is crowded and lively: everybody holds the right mask, eats 64 samples a tick, earns, and breeds
-into occupied places. `evaluation` is the same living without the engine; `engine` is the rest. CPU time
-of one core where one thread runs, wall time where two do; medians of interleaved repetitions.
+The space is crowded and lively: everybody holds the right mask, eats 64 samples a tick, earns, and
+breeds into occupied places. `evaluation` is the same living without the engine and with all memory
+near; `engine` is the rest. CPU time of one core where one thread runs, wall time where two do; medians
+of interleaved repetitions.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from algorithms.native.build import library
 
 N, ROWS, BITE, SECRET = 20, 1024, 64, 0b1000_0010_0000_0001_0000
 SIZES = {
+    "1e2": (1, 1, 1, 2, 2, 4, 8),
     "1e3": (2, 2, 2, 2, 2, 4, 8),
     "1e4": (2, 2, 2, 4, 4, 8, 8),
     "1e5": (2, 4, 4, 4, 8, 8, 16),
@@ -93,8 +95,7 @@ def overhead(console: Console, repetitions: int, sizes: list[str]) -> None:
                     world.run(world.tick + n)
 
                 def live(n: int, world: World = world) -> None:
-                    for tick in range(n):
-                        KERNEL.lib.live_only(world.address, tick)
+                    KERNEL.lib.live_only(world.address, n)
 
                 whole = cost_ns(run, size, ticks, time.process_time)
                 both.append((whole, cost_ns(live, size, max(1, ticks // 4), time.process_time)))
@@ -119,7 +120,7 @@ def threads(console: Console, repetitions: int) -> None:
         *("2 with barrier ns", "barrier / light cone"),
     )
     outer_far, outer_near = (64, 32, 16, 8, 4, 2, 1), (2, 2, 2, 2, 2, 2, 1)
-    for name, tile in (("1e3", 64), ("1e4", 64), ("1e4", 512), ("1e5", 1024)):
+    for name, tile in (("1e2", 16), ("1e3", 64), ("1e4", 64), ("1e4", 512), ("1e5", 1024)):
         for label, stretches in (("far", outer_far), ("near", outer_near)):
             geometry = shape(SIZES[name], stretches)
             world = crowded(geometry, tile)
