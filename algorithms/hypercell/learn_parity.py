@@ -195,7 +195,7 @@ class HypercellParity(Algorithm):
     def _search(
         self, x: np.ndarray, y: np.ndarray, camera: Camera | None = None
     ) -> Generator[Progress, None, int]:
-        """Runs epoch after epoch until a mask is proven, and returns the best. Between epochs the space
+        """Runs epoch after epoch until a mask is proven, or returns the best seen. Between epochs the space
         stands still at one tick, so whether and when somebody looks changes nothing."""
         world, run = self.world, camera.run if camera else self.world.run
         seen, until = self.first_look, self.begins + self.first_ticks
@@ -213,7 +213,9 @@ class HypercellParity(Algorithm):
             if found > best:
                 best, secret = found, parity.secret_of(world, at)
             lived = until - self.begins
-            if self._proven(at, found, lived) or lived >= self.ticks:
+            if self._proven(at, found, lived):
+                return parity.secret_of(world, at)
+            if lived >= self.ticks:
                 return secret
             yield Progress(lived, self.ticks)
             if seen < self.spec.rows:

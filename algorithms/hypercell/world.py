@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,11 +167,11 @@ class World:
         """So many steps of a random schedule; may leave tiles at different ticks."""
         self.kernel.lib.run_at_random(self.address, until, steps, seed)
 
-    def _together(self, work: object, threads: int) -> None:
-        helpers = [threading.Thread(target=work, args=(t,)) for t in range(1, threads)]  # type: ignore[arg-type]
+    def _together(self, work: Callable[[int], object], threads: int) -> None:
+        helpers = [threading.Thread(target=work, args=(t,)) for t in range(1, threads)]
         for helper in helpers:
             helper.start()
-        work(0)  # type: ignore[operator]
+        work(0)
         for helper in helpers:
             helper.join()
 

@@ -5,8 +5,8 @@
 // i and an even one with every other. Its mask is the one solution of all n. A sample that the mask gets
 // wrong is swapped in for an equation i that it overlaps: every other dual that overlaps it takes d[i] in,
 // and so does the mask. Without noise n mistakes end in the secret (Gaussian elimination, one sample at a
-// time); with noise it is a walk over information sets (Canteaut and Chabaud 1998), and a mask is left
-// only while it explains its samples no better than chance would.
+// time); with noise it is a walk over information sets (Canteaut and Chabaud 1998), and a mask is given
+// up only while it explains its samples no better than chance would.
 //
 // A mask organism holds nothing but its mask. It is judged by the samples that it eats; one that explains
 // them no better than chance would tries another mask at random, light ones more often. Children may have
@@ -294,8 +294,9 @@ DEVICE void live(Here &here) {
 }
 
 // A child goes on in the stream of samples where its parent stands, so that it is not judged by samples
-// that made its parent's mask. Its kind is a mask with probability caste / 256; traits lose or gain bits like the engine's
-// genes do. A holder's mask is what its equations say, so only a mask organism's is mutated.
+// that made its parent's mask. A holder's child is a mask with probability caste / 256; traits lose or
+// gain bits like the engine's genes do. A holder's mask is what its equations say, so only a mask
+// organism's is mutated.
 DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
   Dice d = roll(here, 0x10000);
   state[SCORE] = state[HITS] = state[TRIALS] = state[LEARNED] = 0;
