@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +47,7 @@ Training = Generator[Progress | Query, Any, Any]
 class Algorithm(ABC):
     """The contract. `adapts` says whether a sequence predictor goes on learning within a segment."""
 
-    adapts: ClassVar[bool] = False
+    adapts: bool = False  # of the class, or of one that `adapt` makes so
 
     def prepare(self, spec: Any) -> None:
         """Gets ready for a task of this spec (`tasks.classification.Classification`, ...)."""

@@ -17,9 +17,7 @@ classes are a multiple of 16, and as few as leave 1 byte in 20,000 to the rest. 
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import mmap
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +27,8 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
-from algorithms.native.build import library
+from algorithms.native.build import library, opened
+from algorithms.native.memory import aligned
 from tasks.sequence import SequenceSpec, only_bytes
 
 READS = ["kernels/hashed_softmax.cpp"]
@@ -71,7 +70,7 @@ class Settings(ctypes.Structure):
 @cache
 def kernel() -> ctypes.CDLL:
     """The compiled kernel, loaded once."""
-    lib = ctypes.CDLL(str(library(KERNEL.read_text(), "hashed_softmax")))
+    lib = opened(library(KERNEL.read_text(), "hashed_softmax"))
     p, u32, u64 = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
     lib.size_of.restype, lib.size_of.argtypes = u64, [ctypes.c_int]
     lib.train.restype = ctypes.c_double
@@ -86,20 +85,6 @@ def kernel() -> ctypes.CDLL:
         getattr(lib, name).argtypes = types
     assert lib.size_of(SETTINGS) == ctypes.sizeof(Settings)
     return lib
-
-
-def aligned(size: int) -> np.ndarray:
-    """uint8 [size], zeros; what is never written takes no memory. In huge pages, where there are any."""
-    step = HUGE if size >= HUGE else 64
-    raw = mmap.mmap(
-        -1, size + step, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    )  # not shared: no huge pages
-    if step == HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # a kernel without them
-            raw.madvise(mmap.MADV_HUGEPAGE)
-    whole = np.frombuffer(raw, np.uint8)
-    start = -whole.ctypes.data % step
-    return whole[start : start + size]
 
 
 def classes(counts: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
@@ -206,7 +191,7 @@ class HashedSoftmax(Algorithm):
     adapt_rate: float = 0.6
 
     def __post_init__(self) -> None:
-        vars(self)["adapts"] = self.adapt
+        self.adapts = self.adapt
         self.contexts = str(self.contexts)  # "1" on a command line is a number
         kinds = self.contexts.split("+")
         if not set(kinds) <= set(KINDS):

@@ -32,7 +32,8 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
-from algorithms.native.build import library
+from algorithms.native.build import library, opened
+from algorithms.native.memory import aligned
 from tasks.sequence import SequenceSpec, only_bytes
 
 READS = ["kernels/mixer.cpp"]
@@ -69,13 +70,6 @@ class COverlay(ctypes.Structure):
     _fields_ = [("keys", c_void_p), ("lines", c_void_p), ("mask", c_uint64), ("used", c_uint64)]
 
 
-def aligned(size: int) -> np.ndarray:
-    """Zeros, uint8 [size], at an address that is a multiple of 64."""
-    room = np.zeros(size + 64, np.uint8)
-    start = -room.ctypes.data % 64
-    return room[start : start + size]
-
-
 def whole_log2(n: int) -> int:
     """The least b with 2**b >= n."""
     return max(0, int(n - 1).bit_length())
@@ -83,7 +77,7 @@ def whole_log2(n: int) -> int:
 
 def load() -> ctypes.CDLL:
     """The kernel, compiled where it is not kept yet."""
-    kernel = ctypes.CDLL(str(library(SOURCE.read_text(encoding="utf-8"), "mixer")))
+    kernel = opened(library(SOURCE.read_text(encoding="utf-8"), "mixer"))
     model, lanes, stride = POINTER(CModel), c_void_p, c_uint64
     own = (c_void_p, c_uint64, c_void_p)
     for name in ("small_bytes", "lane_bytes", "tree_bytes", "model_bytes"):
@@ -224,7 +218,7 @@ class Mixer(Algorithm):
                 raise Refused(f"algo.{name}={getattr(self, name)}: must be from 0 to 1")
         if self.rate_fall < 1:
             raise Refused(f"algo.rate_fall={self.rate_fall}: must be at least one byte")
-        self.__dict__["adapts"] = self.adapt
+        self.adapts = self.adapt
 
     def prepare(self, spec: SequenceSpec) -> None:
         if unfit := only_bytes(spec, "algo=mixer"):

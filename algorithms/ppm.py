@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
-from algorithms.native.build import library
+from algorithms.native.build import library, opened
 from tasks.sequence import SequenceSpec, only_bytes
 
 READS = ["kernels/ppm.cpp"]
@@ -68,7 +68,7 @@ class CLane(ctypes.Structure):
 
 def load() -> ctypes.CDLL:
     """The kernel, compiled where it is not kept yet."""
-    kernel = ctypes.CDLL(str(library(SOURCE.read_text(encoding="utf-8"), "ppm")))
+    kernel = opened(library(SOURCE.read_text(encoding="utf-8"), "ppm"))
     model = POINTER(CModel)
     for name in ("escapes_bytes", "model_bytes", "lane_bytes"):
         getattr(kernel, name).restype = c_uint64
@@ -193,7 +193,7 @@ class Ppm(Algorithm):
             raise Refused(f"algo.inherit={self.inherit}: must be from 0 to 100")
         if not 1 <= self.gain_adapt <= 1000:
             raise Refused(f"algo.gain_adapt={self.gain_adapt}: must be from 1 to 1000")
-        self.__dict__["adapts"] = self.adapt
+        self.adapts = self.adapt
 
     def prepare(self, spec: SequenceSpec) -> None:
         if unfit := only_bytes(spec, "algo=ppm"):

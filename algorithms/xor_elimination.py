@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Query, Refused, Training
+from algorithms.parity_mask import Parity
 from tasks.classification import Classification
 
 
@@ -80,19 +81,6 @@ def errors(columns: list[int], mask: int) -> int:
         wrong ^= columns[low.bit_length() - 1]
         mask ^= low
     return wrong.bit_count()
-
-
-class Parity:
-    """Predicts the product of the columns in `mask`."""
-
-    def __init__(self, mask: int) -> None:
-        self.columns = [i for i in range(mask.bit_length()) if mask >> i & 1]
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        product = np.ones(len(x), np.int8)
-        for i in self.columns:
-            product *= x[:, i]
-        return product.astype(np.int64)
 
 
 @dataclass

@@ -20,8 +20,8 @@ import pytest
 
 from algorithms.hypercell import cuda
 from algorithms.hypercell.biology import KERNEL
-from algorithms.hypercell.layout import aligned
 from algorithms.native import build
+from algorithms.native.memory import aligned
 from algorithms.native.nvrtc import Cubin, Resources
 
 SHIM = Path(__file__).with_name("emulated.h")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every proof and benchmark that needs a GPU, in under twelve minutes. Leaves Records in a folder that can
+# Every proof and benchmark that needs a GPU, in at most sixteen minutes. Leaves Records in a folder that can
 # be kept as reports/published/<device>/.
 #
 #     tests/gpu_day.sh [FOLDER]      in an environment with: pip install -e '.[test]'

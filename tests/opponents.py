@@ -32,14 +32,19 @@ def train(algorithm: Algorithm, text: bytes, segment: int = SEGMENT) -> Any:
     return predictor
 
 
-def answers(predictor: Any, segments: np.ndarray) -> np.ndarray:
-    """Log-probabilities before each byte and after the last, [length + 1, lanes, 256]; all are checked."""
+def asked(predictor: Any, segments: np.ndarray) -> np.ndarray:
+    """Log-probabilities before each byte and after the last, [length + 1, lanes, 256]."""
     predictor.reset(len(segments))
     out = [predictor.predict()]
     for symbols in segments.T:
         predictor.observe(symbols)
         out.append(predictor.predict())
-    found = np.array(out)
+    return np.array(out)
+
+
+def answers(predictor: Any, segments: np.ndarray) -> np.ndarray:
+    """The same, and all are checked."""
+    found = asked(predictor, segments)
     assert found.dtype == np.float32 and np.isfinite(found).all()
     assert np.abs(np.exp(found.astype(float)).sum(2) - 1).max() < 1e-4
     return found
@@ -65,6 +70,10 @@ def words(length: int, seed: int = 1) -> bytes:
         if len(text) >= length:
             break
     return text[:length]
+
+
+def segments(count: int, length: int = SEGMENT, seed: int = 9) -> np.ndarray:
+    return as_text(words(count * length, seed)).reshape(count, length)
 
 
 ODD = {

@@ -267,3 +267,12 @@ def test_a_worker_has_its_parents_cache(tmp_path: Path, monkeypatch: pytest.Monk
     variables = environment(tmp_path / "worker", 1, False)
     assert cache.kernels_folder() == Path(variables["BENCH_CACHE"], "kernels")
     assert Path(variables["BENCH_CACHE"]).is_relative_to(tmp_path)
+
+
+def test_a_library_that_cannot_be_loaded_is_forgotten(tmp_path: Path) -> None:
+    """A compiler that says yes and writes rubbish, or a cache where programs may not run."""
+    path = tmp_path / "kernel.so"
+    path.write_bytes(b"rubbish")
+    with pytest.raises(BuildError, match=r"cannot be loaded .*BENCH_CACHE"):
+        build.opened(path)
+    assert not path.exists()

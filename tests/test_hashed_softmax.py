@@ -14,6 +14,7 @@ from algorithms.base import Progress, Refused
 from algorithms.hashed_softmax import KINDS, WIDTHS, HashedSoftmax, Trained, classes
 from tasks import texts
 from tasks.sequence import SequenceSpec, examine
+from tests.opponents import asked as answers
 
 ODD = {
     "one symbol once": b"x",
@@ -42,16 +43,6 @@ def train(text: np.ndarray, segment: int = 64, **fields: Any) -> Trained:
             assert isinstance(next(training), Progress)
         except StopIteration as stop:
             return stop.value
-
-
-def answers(predictor: Trained, segments: np.ndarray) -> np.ndarray:
-    """Log-probabilities before each byte and after the last, [length + 1, lanes, 256]."""
-    predictor.reset(len(segments))
-    out = [predictor.predict()]
-    for symbols in segments.T:
-        predictor.observe(symbols)
-        out.append(predictor.predict())
-    return np.array(out)
 
 
 def grammar(length: int, seed: int) -> np.ndarray:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms.base import Progress, Refused
-from algorithms.hypercell.learn_parity import HypercellParity, Mask
+from algorithms.hypercell.learn_parity import HypercellParity
+from algorithms.parity_mask import Parity
 from harness.load import sources
 from tasks.base import Draw
 from tasks.sparse_parity import SparseParity
@@ -25,7 +26,7 @@ def ready(task: SparseParity, seed: int = 0, **fields: Any) -> HypercellParity:
     return algorithm
 
 
-def learn(algorithm: HypercellParity, draw: Draw) -> Mask:
+def learn(algorithm: HypercellParity, draw: Draw) -> Parity:
     training = algorithm.train(draw.train)
     try:
         while True:
@@ -58,7 +59,7 @@ def test_finds_the_secret(fields: dict[str, Any], repeats: int) -> None:
     algorithm = ready(task)
     for draw in task.draws([11], repeats):
         predictor = learn(algorithm, draw)
-        assert predictor.inputs == draw.key["secret"].tolist()
+        assert predictor.columns == draw.key["secret"].tolist()
         assert task.examine(draw, predictor).value == 1
 
 
@@ -83,7 +84,7 @@ def test_ablations_find_it_too(fields: dict[str, Any], noise: float) -> None:
     task = SparseParity(noise=noise)
     algorithm = ready(task, **fields)
     for draw in task.draws([3], 3):
-        assert learn(algorithm, draw).inputs == draw.key["secret"].tolist()
+        assert learn(algorithm, draw).columns == draw.key["secret"].tolist()
 
 
 def test_ablations_switch_off_what_they_say() -> None:
@@ -115,10 +116,10 @@ def test_threads_and_pictures_change_nothing(seed: int, n: int, noise: float) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
         one = ready(task, seed, **fields)
-        secret = learn(one, draw).inputs
+        secret = learn(one, draw).columns
         patch.setenv("OMP_NUM_THREADS", "2")
         two = ready(task, seed, **fields)
-        assert learn(two, draw).inputs == secret and two.world.hash() == one.world.hash()
+        assert learn(two, draw).columns == secret and two.world.hash() == one.world.hash()
     assert two.world.layout.tiles > 2
     state = one.world.hash()
     camera = Camera(one.world, 1)
@@ -153,7 +154,7 @@ def test_gives_up_in_time(capfd: pytest.CaptureFixture[str]) -> None:
     task = SparseParity(n=30, noise=0.49)
     algorithm = ready(task, ticks=200)
     mask = learn(algorithm, task.draws([1], 1)[0])
-    assert algorithm.world.tick == 200 and set(mask.inputs) <= set(range(30))
+    assert algorithm.world.tick == 200 and set(mask.columns) <= set(range(30))
 
 
 def test_extinction_is_survived(capfd: pytest.CaptureFixture[str]) -> None:
@@ -212,7 +213,7 @@ def test_a_space_is_saved_and_gone_on_from(tmp_path: Path) -> None:
     task = SparseParity(noise=0.1)
     draw = task.draws([4], 1)[0]
     saved = ready(task, save=str(tmp_path))
-    assert learn(saved, draw).inputs == draw.key["secret"].tolist()
+    assert learn(saved, draw).columns == draw.key["secret"].tolist()
     assert {p.name for p in tmp_path.iterdir()} == {"space.hypercell", "genome.json"}
     tick, state = saved.world.tick, saved.world.hash()
     living = saved.world.arrays["energy"].copy()
@@ -224,8 +225,8 @@ def test_a_space_is_saved_and_gone_on_from(tmp_path: Path) -> None:
     for other in task.draws(
         [5], 20
     ):  # what it knew of the old draw must not answer for the new ones
-        assert learn(resumed, other).inputs == other.key["secret"].tolist()
-        assert learn(founded, other).inputs == other.key["secret"].tolist()
+        assert learn(resumed, other).columns == other.key["secret"].tolist()
+        assert learn(founded, other).columns == other.key["secret"].tolist()
     with pytest.raises(Refused, match="seed"):
         ready(task, seed=1, resume=str(tmp_path / "space.hypercell"))
     for n in (24, 80):

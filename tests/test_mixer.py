@@ -10,13 +10,9 @@ import pytest
 from algorithms.base import Refused
 from algorithms.mixer import Mixer
 from tasks import grammar, texts
-from tests.opponents import ODD, SEGMENT, answers, as_text, nats, train, words
+from tests.opponents import ODD, SEGMENT, answers, as_text, nats, segments, train, words
 
 BOTH = pytest.mark.parametrize("adapt", [False, True], ids=["frozen", "adapting"])
-
-
-def segments(count: int, length: int = SEGMENT, seed: int = 9) -> np.ndarray:
-    return as_text(words(count * length, seed)).reshape(count, length)
 
 
 def test_learns_a_grammar_nearly_to_its_entropy() -> None:
@@ -24,42 +20,6 @@ def test_learns_a_grammar_nearly_to_its_entropy() -> None:
     held_out = text[-16_384:].reshape(16, 1024)
     found = nats(train(Mixer(), text[:-16_384].tobytes(), 1024), held_out)
     assert grammar.entropy() - 0.03 < found < grammar.entropy() + 0.22
-
-
-@BOTH
-def test_the_same_training_gives_the_same_answers(adapt: bool) -> None:
-    text, lanes = words(20_000), segments(2)
-    first = answers(train(Mixer(adapt=adapt), text), lanes)
-    np.testing.assert_array_equal(first, answers(train(Mixer(adapt=adapt), text), lanes))
-
-
-@BOTH
-def test_lanes_are_independent_and_reset_forgets(adapt: bool) -> None:
-    predictor = train(Mixer(adapt=adapt), words(20_000))
-    lanes = segments(5)
-    together = answers(predictor, lanes)
-    for lane in (3, 0, 4):
-        alone = answers(predictor, lanes[lane : lane + 1])
-        np.testing.assert_array_equal(together[:, lane], alone[:, 0])
-    np.testing.assert_array_equal(together, answers(predictor, lanes))
-
-
-@BOTH
-def test_predictors_share_nothing(adapt: bool) -> None:
-    lanes = segments(2)
-    one = train(Mixer(adapt=adapt), words(10_000))
-    before = answers(one, lanes)
-    algorithm = Mixer(adapt=adapt)
-    other = train(algorithm, words(10_000, seed=5))
-    one.reset(2)
-    other.reset(2)
-    for t, symbols in enumerate(lanes.T):  # in step, as the draws of a window are examined
-        np.testing.assert_array_equal(one.predict(), before[t])
-        other.predict()
-        one.observe(symbols)
-        other.observe(symbols)
-    third = train(algorithm, words(10_000))
-    np.testing.assert_array_equal(answers(third, lanes), before)
 
 
 @BOTH

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from algorithms.base import Progress, Refused
 from algorithms.ngram import Counted, Ngram, discounts
 from tasks.sequence import examine
+from tests.opponents import asked as answers
 
 ORDERS = range(1, 9)
 
@@ -31,16 +32,6 @@ def train(text: bytes, order: int, last_bytes: int = 0) -> Counted:
             next(training)
         except StopIteration as stop:
             return stop.value
-
-
-def answers(predictor: Counted, segments: np.ndarray) -> np.ndarray:
-    """Log-probabilities before each byte and after the last, [length + 1, lanes, 256]."""
-    predictor.reset(len(segments))
-    out = [predictor.predict()]
-    for symbols in segments.T:
-        predictor.observe(symbols)
-        out.append(predictor.predict())
-    return np.array(out)
 
 
 def reference(text: bytes, order: int) -> Callable[[bytes], np.ndarray]:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms.base import Query, Refused
-from algorithms.xor_elimination import Parity, XorElimination, columns_of, errors, lightest, solve
+from algorithms.parity_mask import Parity
+from algorithms.xor_elimination import XorElimination, columns_of, errors, lightest, solve
 from tasks.base import Draw
 from tasks.sparse_parity import SparseParity
 

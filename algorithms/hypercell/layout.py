@@ -166,10 +166,3 @@ class Layout:
         for name in CSpace.POINTERS:
             setattr(space, name, base + self.offsets[name])
         return space
-
-
-def aligned(size: int) -> np.ndarray:
-    """uint8 [size] of zeros, at an address that is a multiple of 64."""
-    raw = np.zeros(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + size]

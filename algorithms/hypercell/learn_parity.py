@@ -16,6 +16,7 @@ from algorithms.hypercell.camera import Camera
 from algorithms.hypercell.space import TILE
 from algorithms.hypercell.world import Ablation, Founder, Kernel, World, genes
 from algorithms.native.build import library
+from algorithms.parity_mask import Parity
 from tasks.classification import Classification
 
 SPECIES = ("both", "holders", "masks")
@@ -23,26 +24,6 @@ SPECIES = ("both", "holders", "masks")
 # are is taken all the same.
 PROOF_BITS = 7
 FRAMES = 120
-
-
-class Mask:
-    """Predicts the product of the inputs in a mask (bit j: input j)."""
-
-    def __init__(self, secret: int) -> None:
-        self.inputs = []
-        while secret:
-            low = secret & -secret
-            self.inputs.append(low.bit_length() - 1)
-            secret ^= low
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Labels int64 [m] of x int8 [m, n]."""
-        if not self.inputs:
-            return np.ones(len(x), np.int64)
-        product = x[:, self.inputs[0]]
-        for i in self.inputs[1:]:
-            product = product * x[:, i]
-        return product.astype(np.int64)
 
 
 @dataclass
@@ -190,7 +171,7 @@ class HypercellParity(Algorithm):
         secret = yield from self._search(data["x"], data["y"])
         if self.save:
             self._save()
-        return Mask(secret)
+        return Parity(secret)
 
     def _search(
         self, x: np.ndarray, y: np.ndarray, camera: Camera | None = None

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from algorithms.base import Refused
 from algorithms.hypercell.biology import Biology, Economy
-from algorithms.hypercell.layout import TALLIES, Layout, Slab, aligned
+from algorithms.hypercell.layout import TALLIES, Layout, Slab
 from algorithms.hypercell.space import TILE, Geometry
+from algorithms.native.build import opened
+from algorithms.native.memory import aligned
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,7 @@ class Kernel:
     """A compiled biology."""
 
     def __init__(self, library: Path, biology: Biology) -> None:
-        try:
-            self.lib = ctypes.CDLL(str(library))
-        except OSError as error:
-            library.unlink(missing_ok=True)  # so that it is not taken for good the next time
-            raise Refused(
-                f"the compiled kernel cannot be loaded ({error}); if its folder forbids programs "
-                "(noexec), set BENCH_CACHE to one that does not"
-            ) from None
+        self.lib = opened(library)
         space = ctypes.c_void_p
         wide = ctypes.c_int64
         for name, arguments, result in (

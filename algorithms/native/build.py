@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
@@ -37,6 +38,19 @@ def library(source: str, name: str = "kernel", cache: Path | None = None) -> Pat
     if found is None and kept.own_folder.cache_info().currsize:  # it has been made
         found = kept.look_up(kept.own_folder(), stem)
     return found or kept.keep(folder, stem, compiled(compiler, source, stem, folder))
+
+
+def opened(path: Path) -> ctypes.CDLL:
+    """A library, ready to be called. Raises BuildError where it cannot be loaded, and forgets it, so
+    that it is not taken for good the next time."""
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise BuildError(
+            f"the compiled kernel cannot be loaded ({error}); if its folder forbids programs "
+            "(noexec), set BENCH_CACHE to one that does not"
+        ) from None
 
 
 def compiled(compiler: Compiler, source: str, stem: str, folder: Path) -> bytes:

@@ -6,7 +6,7 @@ import ctypes
 from ast import literal_eval
 from dataclasses import dataclass
 from functools import cache
-from math import comb, floor, log, prod, sqrt
+from math import comb, floor, log, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import numpy as np
 
 from algorithms.backprop_mlp import BackpropMLP
 from algorithms.base import Algorithm, Progress, Refused, Training
-from algorithms.native.build import library
-from algorithms.xor_elimination import Parity, XorElimination
+from algorithms.native.build import library, opened
+from algorithms.native.memory import aligned
+from algorithms.parity_mask import Parity
+from algorithms.xor_elimination import XorElimination
 from tasks.classification import Classification
 
 HEAVIEST = 62
@@ -36,7 +38,7 @@ class State(ctypes.Structure):
 @cache
 def compiled(name: str) -> ctypes.CDLL:
     """The shared library of the C++ text `name` in this folder."""
-    return ctypes.CDLL(str(library(Path(__file__).with_name(f"{name}.cpp").read_text(), name)))
+    return opened(library(Path(__file__).with_name(f"{name}.cpp").read_text(), name))
 
 
 @dataclass
@@ -106,14 +108,6 @@ class Net(ctypes.Structure):
     ]
 
 
-def aligned(*shape: int) -> np.ndarray:
-    """float32 zeros that begin where a vector of 16 may."""
-    size = prod(shape)
-    flat = np.zeros(size + 16, np.float32)
-    begin = -(flat.ctypes.data // 4) % 16
-    return flat[begin : begin + size].reshape(shape)
-
-
 @dataclass
 class Hidden:
     """A trained network: W [n + 1, h], V [h]."""
@@ -160,7 +154,7 @@ class SgdC(Algorithm):
             raise Refused("sgd_c takes samples of task.rule=parity only")
         super().prepare(spec)
         n, rows, blocks = spec.n, spec.rows, -(-self.hidden // 16)
-        self.weights = aligned(n + 2, 16 * blocks)
+        self.weights = aligned(4 * (n + 2) * 16 * blocks).view(np.float32).reshape(n + 2, -1)
         self.x, self.y = np.zeros((rows, n + 1), np.float32), np.zeros(rows, np.float32)
         at = self.weights.ctypes.data
         self.net = Net(
