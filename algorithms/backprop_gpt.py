@@ -48,6 +48,7 @@ class Lanes:
     def reset(self, lanes: int) -> None:
         import torch
 
+        self.model.eval()
         self.cache = self.model.new_cache(lanes)
         self.window = torch.zeros((lanes, self.model.block_size), dtype=torch.long)
         self.window = self.window.to(self.cache.device)
@@ -214,7 +215,8 @@ class BackpropGPT(Algorithm):
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             if step % PROGRESS_EVERY == 0:
-                yield Progress(step, iters, loss.item())
+                yield Progress(step, iters, loss.item(), predictor)
+                model.train()
         model.eval()
 
     def _rate(self, step: int) -> float:

@@ -166,7 +166,7 @@ class BackpropMLP(Algorithm):
                 best[:] = weights
             if not np.isfinite(left):
                 break
-            yield Progress(epoch, self.epochs, left)
+            yield Progress(epoch, self.epochs, left, network)
         weights[:] = best
         return network
 

@@ -27,11 +27,17 @@ class Refused(ValueError):
 
 @dataclass(frozen=True)
 class Progress:
-    """A point at which training could be paused. step of `of` (0: unknown); loss in the task's unit."""
+    """A point at which training could be paused. step of `of` (0: unknown); loss in the task's unit.
+
+    predictor: what `train` would return if it ended here, where that costs nothing to say; None where
+    there is nothing to show before the end. It is asked, if at all, before training goes on, which
+    must go on as if it had not been.
+    """
 
     step: int
     of: int = 0
     loss: float | None = None
+    predictor: Any = None
 
 
 @dataclass(frozen=True)

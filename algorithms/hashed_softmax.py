@@ -124,7 +124,7 @@ class Trained:
                 *(self.model.ctypes.data, work.ctypes.data),
                 *(text.ctypes.data, len(text), start, stop),
             )
-            yield Progress(stop, len(text), nats / -(-(stop - start) // SAMPLE))
+            yield Progress(stop, len(text), nats / -(-(stop - start) // SAMPLE), self)
 
     def reset(self, lanes: int) -> None:
         if lanes != self.lanes:

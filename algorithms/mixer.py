@@ -138,10 +138,10 @@ class Mixed:
         for begin in range(0, n, STEP):
             end = min(n, begin + STEP)
             self.kernel.train(self.model, lane.ctypes.data, begin, end, segment, cost)
-            yield Progress(end, n, cost.value / (end - begin))
+            yield Progress(end, n, cost.value / (end - begin), self)
 
     def adapting(self, segment: int) -> None:
-        """From now on lanes learn; segment: how long theirs are, for the room they get."""
+        """Lanes shall learn; segment: how long theirs are, for the room they get."""
         self.lines = 1 << min(18, max(10, whole_log2(segment * CONTEXTS * 3 // 2)))
 
     def reset(self, lanes: int) -> None:
@@ -250,7 +250,7 @@ class Mixer(Algorithm):
             raise Refused("a text of 4 GiB or more: set algo.last_bytes")
         bits = min(self.memory_bits, whole_log2(LINES_PER_BYTE * LINE * len(text)))
         predictor = Mixed(self.kernel, text, max(10, bits), self.params(), self.balance)
-        yield from predictor.learn(self.spec.segment)
         if self.adapt:
             predictor.adapting(self.spec.segment)
+        yield from predictor.learn(self.spec.segment)
         return predictor

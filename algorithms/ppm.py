@@ -113,10 +113,10 @@ class Matched:
         for begin in range(0, len(text), STEP):
             size = min(STEP, len(text) - begin)
             at = self.kernel.train(self.model, text.ctypes.data + begin, size, at, cost)
-            yield Progress(begin + size, len(text), cost.value / size)
+            yield Progress(begin + size, len(text), cost.value / size, self)
 
     def adapting(self, segment: int) -> None:
-        """From now on lanes learn; segment: how long theirs are, for the room they get."""
+        """Lanes shall learn; segment: how long theirs are, for the room they get."""
         self.segment = segment
 
     def reset(self, lanes: int) -> None:
@@ -214,7 +214,7 @@ class Ppm(Algorithm):
             gain_adapt=self.gain_adapt,
         )
         predictor = Matched(self.kernel, room, model)
-        yield from predictor.learn(text)
         if self.adapt:
             predictor.adapting(self.spec.segment)
+        yield from predictor.learn(text)
         return predictor
