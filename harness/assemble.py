@@ -40,6 +40,7 @@ class Outcome:
     empty: rec.EmptyInfo | None = None
     pilots: list[dict[str, float]] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)
+    curve: list[rec.CurvePoint] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -65,9 +66,10 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         )
         each = outcome.score.predictions // len(outcome.draws)
         head = headline(run.meter, outcome.rows, sitting.phases, each, skill)
-        if sitting.lasted("train").wall_s < run.meter.floor_s:
+        shortest_s = min(p.wall_s for p in sitting.phases if p.phase == "train")
+        if shortest_s < run.meter.floor_s:
             warnings.append(
-                f"the training window of {sitting.lasted('train').wall_s:.3g} s is below the meter's "
+                f"the training window of {shortest_s:.3g} s is below the meter's "
                 f"floor of {run.meter.floor_s:g} s"
             )
         if outcome.empty and head.energy_j.value < 3 * outcome.empty.energy_j:
@@ -83,7 +85,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
     code_sha256, code_bytes = run.code
     return Record(
         schema_version=rec.SCHEMA_VERSION,
-        kind="run",
+        kind=run.kind,
         run=run.run,
         status=status,
         error=error,
@@ -100,6 +102,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
             data=outcome.data,
             bar=target.value if target else None,
             margin=target.margin if target else None,
+            ladder=run.task.compared_at(),
         ),
         algorithm=rec.AlgorithmInfo(
             name=config.algo.name,
@@ -143,6 +146,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         meter=outcome.meter,
         trace=trace,
         pictures=pictures,
+        curve=outcome.curve,
         warnings=warnings,
     )
 

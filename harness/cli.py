@@ -32,6 +32,17 @@ fields: bench list NAME shows those of a task, an algorithm or a meter. Besides 
 """
 
 
+CURVE_EPILOG = """\
+examples:
+  bench curve task=nanogpt task.text=tinyshakespeare algo=hashed_softmax
+  bench curve task=nanogpt algo=backprop curve.budget_j=100 curve.until_bar=true
+
+While training is paused all its processes are stopped and the window is closed; evaluations are a
+phase of their own. The Record is of kind "curve" and on no board: an exam is one training whose end
+was fixed beforehand (bench run). curve.first_s and curve.ratio say when pauses come, curve.budget_j and
+curve.until_bar when training ends early; a bar that is not met by then is reported as not met.
+"""
+
 MEASURE_EPILOG = """\
 examples:
   bench measure -- python train.py --epochs 3
@@ -87,6 +98,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("words", nargs="*", metavar="FIELD=VALUE", help="task=, algo= and any field")
     run.add_argument("-m", "--multirun", action="store_true", help="comma lists are swept")
     run.add_argument("--dry-run", action="store_true", help="show what would run, time and joules")
+
+    curve = add("curve", "score against energy as training goes on, by pausing it", CURVE_EPILOG)
+    curve.add_argument("words", nargs="*", metavar="FIELD=VALUE", help="as for bench run")
+    curve.add_argument("-m", "--multirun", action="store_true", help="comma lists are swept")
 
     lists = add("list", "list tasks, algorithms and meters, or the fields of one of them")
     lists.add_argument("name", nargs="?", help="a task, algorithm or meter, to see its fields")
@@ -147,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     top = parser()
     try:
         options, rest = top.parse_known_args(words)
-        if rest and (options.command != "run" or any(word.startswith("-") for word in rest)):
+        if rest and (options.command not in ("run", "curve") or any(word.startswith("-") for word in rest)):
             top.error(f"unrecognized arguments: {' '.join(rest)}")
         if rest:  # fields may stand before and after -m
             options.words += rest
@@ -178,7 +193,7 @@ ACTIONABLE = ("BadInputError", "TaskError", "MeterError", "StoreError")
 
 def listen_to_signals(command: str) -> None:
     """An end from outside is handled like Ctrl-C; a reader that goes away ends what only prints."""
-    if command in ("run", "replay", "measure", "meters"):
+    if command in ("run", "curve", "replay", "measure", "meters"):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler)
     elif hasattr(signal, "SIGPIPE"):
@@ -191,6 +206,10 @@ def dispatch(options: argparse.Namespace) -> int:
         from harness.run_command import run
 
         return run(options.words, options.multirun, options.dry_run)
+    if options.command == "curve":
+        from harness.run_command import curve
+
+        return curve(options.words, options.multirun)
     if options.command == "replay":
         from harness.run_command import replay
 

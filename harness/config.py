@@ -40,6 +40,14 @@ class LimitsSchema:
 
 
 @dataclass
+class CurveSchema:
+    first_s: float = 0.01
+    ratio: float = 1.5
+    until_bar: bool = False
+    budget_j: float | None = None
+
+
+@dataclass
 class Schema:
     """Types of everything outside the groups; Hydra holds values to them."""
 
@@ -52,6 +60,7 @@ class Schema:
     trace: bool | None = None
     settle_s: float = 30.0
     limits: LimitsSchema = field(default_factory=LimitsSchema)
+    curve: CurveSchema = field(default_factory=CurveSchema)
 
 
 @dataclass(frozen=True)
@@ -79,9 +88,11 @@ class Config:
     trace: bool | None
     settle_s: float
     limits: dict[str, float | None]
+    curve: dict[str, Any]
     overrides: list[str]
 
 
+NESTED: dict[str, type] = {"limits": LimitsSchema, "curve": CurveSchema}
 ConfigStore.instance().store(name="schema", node=Schema)
 
 
@@ -167,6 +178,7 @@ def _resolve(words: list[str]) -> Config:
         trace=resolved["trace"],
         settle_s=resolved["settle_s"],
         limits=resolved["limits"],
+        curve=resolved["curve"],
         seed=_in_range("seed", resolved["seed"], 0, 2**63 - 1),
         overrides=words,
     )
@@ -206,14 +218,15 @@ def _check(override: Override, groups: dict[str, registry.Choice]) -> None:
     schema: type = Schema
     if head in groups:
         known, inside = groups[head].fields, f"{head}={groups[head].name} has"
-    elif head == "limits" and rest:
-        known, inside, schema = vars(LimitsSchema()), "there are", LimitsSchema
+    elif head in NESTED and rest:
+        schema = NESTED[head]
+        known, inside = vars(schema()), "there are"
     else:
         top = [name for name in vars(Schema()) if name not in GROUPS]
-        if key not in top or key == "limits":
+        if key not in top or key in NESTED:
             raise BadInputError(
                 f"there is no field {key}{did_you_mean(key, [*top, *GROUPS, 'meter'])}; there are: "
-                f"{', '.join(sorted(set(top) - {'limits'}))}, and limits.*, task.*, algo.*, meter.*"
+                f"{', '.join(sorted(set(top) - NESTED.keys()))}, and limits.*, curve.*, task.*, algo.*, meter.*"
             )
         known, inside, rest = dict.fromkeys(top), "there are", key
     name = rest.partition(".")[0]

@@ -1,4 +1,4 @@
-"""`bench run` and `bench replay`."""
+"""`bench run`, `bench curve` and `bench replay`."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ from harness.load import is_file_target, own_fault
 from harness.progress import Display
 from harness.runner import Hooks, Run
 from metrics.meter import MeterError
-from metrics.record import RUN, Record, encode
+from metrics.record import CURVE, RUN, Record, encode
 from metrics.store import Store, StoreError
 from reports.console import table_console
 from reports.runs import print_result
 from tasks.base import TaskError
 
 
-def run(words: list[str], multirun: bool, dry: bool) -> int:
+def run(words: list[str], multirun: bool, dry: bool, seat: type[Run] = Run) -> int:
     """Runs every configuration that the words ask for; one that fails does not stop the others."""
+    if seat is Run and (meant := [word for word in words if word.startswith("curve.")]):
+        raise BadInputError(f"{meant[0]}: only bench curve has pauses; say bench curve {' '.join(words)}")
     configs = configure(words, multirun)
-    runs = [(config, _prepare(config)) for config in configs]  # all checked before any starts
+    runs = [(config, _prepare(config, seat)) for config in configs]  # all checked before any starts
     if dry:
         return dry_run(configs)
     for folder in {config.results for config in configs}:
@@ -63,6 +65,11 @@ def run(words: list[str], multirun: bool, dry: bool) -> int:
 def replay(name: str, results: str) -> int:
     """The same configuration, seed, nonce and repeats as an earlier run, as a new Record."""
     old = Store(results).find(name)
+    if old.kind == CURVE:
+        raise BadInputError(
+            f"{old.run} is a curve, which is no exam; draw another with bench curve, or sit the exam "
+            f"with: bench run {shlex.join(old.settings['overrides'])}"
+        )
     if old.kind != RUN:
         raise BadInputError(
             f"{old.run} is a measured command, which has no draw to replay; measure it again with: "
@@ -80,6 +87,7 @@ def replay(name: str, results: str) -> int:
         trace=None,
         settle_s=old.settings["settle_s"],
         limits=old.settings["limits"],
+        curve={},
         overrides=old.settings["overrides"],
     )
     try:
@@ -113,9 +121,16 @@ def _meters(old: Record) -> list[Choosing]:
     return [Choosing(name, choice.target, fields, {}) for name, choice, fields in found]
 
 
-def _prepare(config: Config, **draw: Any) -> Run:
+def curve(words: list[str], multirun: bool) -> int:
+    """`run`, with training paused for evaluations."""
+    from harness.curve import CurveRun
+
+    return run(words, multirun, False, CurveRun)
+
+
+def _prepare(config: Config, seat: type[Run] = Run, **draw: Any) -> Run:
     """A Run whose hooks are set when it is its turn; raises for whatever is wrong with it."""
-    return Run(config, Hooks(lambda line: None, lambda moment: None), **draw)
+    return seat(config, Hooks(lambda line: None, lambda moment: None), **draw)
 
 
 def sit(seated: Run, config: Config, place: str) -> str:
@@ -210,6 +225,7 @@ class Past(msgspec.Struct):
     status: str
     headline: Spent | None
     phases: list[Phase]
+    kind: str = RUN
 
 
 def dry_run(configs: list[Config]) -> int:
@@ -227,6 +243,7 @@ def dry_run(configs: list[Config]) -> int:
             for problem in loaded.problems:
                 print(f"bench: {problem}", file=sys.stderr)
         past = [p for p in stores[config.results] if p.status == "ok" and p.headline]
+        past = [p for p in past if p.kind == RUN]
         same = [p for p in past if _same(p, config)]
         like = [
             p

@@ -40,6 +40,8 @@ class Hooks:
 class Run:
     """One run of a configuration. `nonce` and `replay_of` are given when an earlier one is repeated."""
 
+    kind = rec.RUN
+
     def __init__(
         self, config: Config, hooks: Hooks, nonce: int | None = None, replay_of: str | None = None
     ) -> None:
@@ -147,7 +149,7 @@ class Run:
             try:
                 sitting.prepare(config.algo.target, config.algo.fields, self.task.spec(config.seed))
                 sitting.idle(config.settle_s)
-                sitting.train(draws, self.task.answer)
+                self._train(sitting, outcome)
                 more = None if last else self._more_repeats(sitting, draws)
                 if more is not None:
                     sitting.stop_trace(keep=False)
@@ -164,6 +166,9 @@ class Run:
                 raise MeterError("; ".join(self.meter.problems))
             outcome.pictures = pictures.draw(sitting, draws[0].train, self.hooks.say)
         return None
+
+    def _train(self, sitting: Sitting, outcome: Outcome) -> None:
+        sitting.train(outcome.draws, self.task.answer)
 
     def _more_repeats(self, sitting: Sitting, draws: list[Draw]) -> int | None:
         window_s = sitting.lasted("train").wall_s

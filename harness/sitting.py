@@ -10,6 +10,7 @@ import contextlib
 import signal
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -73,6 +74,7 @@ class Sitting(Windows):
         self.limits = limits
         self.watch = watch
         self.queries = 0
+        self.asked: dict[int, int] = defaultdict(int)
         self.adapts: bool | None = None
         self.draws_pictures = False
         self.log = b""
@@ -142,21 +144,30 @@ class Sitting(Windows):
     ) -> None:
         """Hands over every draw's data in one message and waits for the predictors, metered."""
         request = {"do": "train", "draws": [draw.train for draw in draws]}
-        asked = [0] * len(draws)
         with self.bounded("train", len(draws), self.limits.train_s):
-            reply = self.ask(request)
-            while reply["is"] == "query":
-                index, x = reply.get("draw"), reply.get("x")
-                if not isinstance(x, np.ndarray):
-                    raise WorkerError("the algorithm's Query holds no array of inputs")
-                if type(index) is not int or not 0 <= index < len(draws):
-                    raise WorkerError(f"a Query came for draw {index!r} of {len(draws)}")
-                labels = answer(draws[index], x, asked[index])
-                asked[index] += len(labels)
-                self.queries += len(labels)
-                reply = self.ask({"do": "answer", "y": labels})
+            reply = self.ask_training(request, draws, answer)
         if reply["is"] != "trained":
             raise WorkerError(f"the worker answered {reply['is']!r} instead of training")
+
+    def ask_training(
+        self,
+        request: dict[str, Any],
+        draws: list[Draw],
+        answer: Callable[[Draw, np.ndarray, int], np.ndarray],
+    ) -> dict[str, Any]:
+        """`ask` for training, which may ask back: queries are answered and counted."""
+        reply = self.ask(request)
+        while reply["is"] == "query":
+            index, x = reply.get("draw"), reply.get("x")
+            if not isinstance(x, np.ndarray):
+                raise WorkerError("the algorithm's Query holds no array of inputs")
+            if type(index) is not int or not 0 <= index < len(draws):
+                raise WorkerError(f"a Query came for draw {index!r} of {len(draws)}")
+            labels = answer(draws[index], x, self.asked[index])
+            self.asked[index] += len(labels)
+            self.queries += len(labels)
+            reply = self.ask({"do": "answer", "y": labels})
+        return reply
 
     def inference(self, repeats: int) -> contextlib.AbstractContextManager[None]:
         """Meters the predictions of `repeats` examinations."""

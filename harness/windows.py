@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from metrics.joint import Joint
-from metrics.meter import Window, monotonic_s
+from metrics.meter import Window, monotonic_s, total
 from metrics.process_tree import ProcessTree
-from metrics.record import EnergyRow, Phase
+from metrics.record import EnergyRow, Interval, Phase
 from metrics.sampler import Sampler
 from metrics.trace import Trace, need, save
 
@@ -72,6 +72,14 @@ class Windows:
     def lasted(self, phase: str) -> Phase:
         """Seconds of the last window of a phase."""
         return next(p for p in reversed(self.phases) if p.phase == phase)
+
+    def spent(self, phase: str) -> tuple[Interval, float, float]:
+        """Gross J, wall s and CPU s of all windows of a phase so far, per repeat."""
+        windows = [window for window in self.windows if window.phase == phase]
+        rows = [row for window in windows for row in self.meter.rows(window, [])]
+        phases = [p for p in self.phases if p.phase == phase]
+        wall_s = sum(p.wall_s / p.repeats for p in phases)
+        return total(rows, phase, self.meter), wall_s, sum(p.cpu_s / p.repeats for p in phases)
 
     def energy_rows(self) -> list[EnergyRow]:
         """The energy of every window so far, set against the idle ones."""

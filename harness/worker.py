@@ -39,8 +39,8 @@ class Worker:
         self.predictors: list[Any] = []
         self._said_s = 0.0
 
-    def serve(self) -> None:
-        """Answers requests until told to end."""
+    def serve(self, until: tuple[str, ...] = ("end",)) -> str:
+        """Answers requests until one of these words comes, which is returned."""
         requests: dict[str, Callable[..., dict[str, Any]]] = {
             "prepare": self.prepare,
             "train": self.train,
@@ -51,8 +51,8 @@ class Worker:
         while True:
             message = wire.receive(self.channel)
             do = message.pop("do")
-            if do == "end":
-                return
+            if do in until:
+                return str(do)
             wire.send(self.channel, requests[do](**message))
 
     def prepare(self, target: str, fields: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
@@ -68,9 +68,12 @@ class Worker:
             "pictures": draws is not Algorithm.pictures,
         }
 
-    def train(self, draws: list[dict[str, np.ndarray]]) -> dict[str, Any]:
-        """Trains on every draw, each from a fresh state."""
+    def train(
+        self, draws: list[dict[str, np.ndarray]], pauses: dict[str, float] | None = None
+    ) -> dict[str, Any]:
+        """Trains on every draw, each from a fresh state. pauses: as in `Pauses`; None for none."""
         assert self.algorithm is not None
+        due = Pauses(**pauses) if pauses else None
         for index, data in enumerate(draws):
             training = self.algorithm.train(data)
             answer = None
@@ -85,7 +88,14 @@ class Worker:
                     wire.send(self.channel, {"is": "query", "draw": index, "x": event.x})
                     answer = wire.receive(self.channel)["y"]
                 elif isinstance(event, Progress):
-                    self._progress(event, index)
+                    if due and event.predictor is not None and due.now():
+                        if not self._pause(event):
+                            training.close()
+                            self.predictors.append(event.predictor)
+                            break
+                        due.go_on()
+                    else:
+                        self._progress(event, index)
                 else:
                     raise TypeError(
                         f"train yielded a {type(event).__name__}; yield Progress or Query"
@@ -94,6 +104,16 @@ class Worker:
             self._first_answer(predictor)
         synchronise()
         return {"is": "trained"}
+
+    def _pause(self, event: Progress) -> bool:
+        """Lets the parent question the predictor as it stands. Whether training shall go on."""
+        synchronise()
+        told = {"step": event.step, "of": event.of, "loss": as_float(event.loss)}
+        self.predictors.append(event.predictor)
+        wire.send(self.channel, {"is": "paused", **told})
+        go_on = self.serve(until=("go_on", "stop")) == "go_on"
+        self.predictors.pop()
+        return go_on
 
     def _first_answer(self, predictor: Any) -> None:
         """A predictor is ready once it has answered: what it puts off until then is training."""
@@ -132,11 +152,33 @@ class Worker:
         now = time.monotonic()
         if now - self._said_s >= PROGRESS_EVERY_S:
             self._said_s = now
-            loss = None if event.loss is None else float(event.loss)
-            wire.send(
-                self.channel,
-                {"is": "progress", "draw": draw, "step": event.step, "of": event.of, "loss": loss},
-            )
+            told = {"step": event.step, "of": event.of, "loss": as_float(event.loss)}
+            wire.send(self.channel, {"is": "progress", "draw": draw, **told})
+
+
+class Pauses:
+    """When to pause: after first_s seconds of training, then each time it has grown by `ratio`."""
+
+    def __init__(self, first_s: float, ratio: float) -> None:
+        self.next_s, self.ratio = first_s, ratio
+        self.trained_s, self.begun_s = 0.0, time.monotonic()
+
+    def now(self) -> bool:
+        """Whether one is due; if so, seconds do not count until `go_on`."""
+        trained_s = self.trained_s + time.monotonic() - self.begun_s
+        if trained_s < self.next_s:
+            return False
+        self.trained_s = trained_s
+        while self.next_s <= trained_s:
+            self.next_s *= self.ratio
+        return True
+
+    def go_on(self) -> None:
+        self.begun_s = time.monotonic()
+
+
+def as_float(loss: Any) -> float | None:
+    return None if loss is None else float(loss)
 
 
 def synchronise() -> None:

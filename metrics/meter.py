@@ -148,7 +148,7 @@ def headline(
 ) -> Headline:
     """The figures to quote for a finished run; `predictions` are those of one examination."""
     setup, train, exam = (total(rows, phase, meter) for phase in ("setup", "train", "inference"))
-    training = next(p for p in phases if p.phase == "train")
+    trainings = [p for p in phases if p.phase == "train"]  # several where it was paused
     return Headline(
         source=meter.source,
         modelled=meter.source.startswith("modelled"),
@@ -166,6 +166,6 @@ def headline(
             high=exam.high / predictions,
         ),
         joules_per_accuracy=train.value / skill if skill > 0 else None,
-        wall_s=training.wall_s / training.repeats,
-        cpu_s=training.cpu_s / training.repeats,
+        wall_s=sum(p.wall_s / p.repeats for p in trainings),
+        cpu_s=sum(p.cpu_s / p.repeats for p in trainings),
     )

@@ -13,6 +13,7 @@ import msgspec
 
 SCHEMA_VERSION = 1
 RUN = "run"
+CURVE = "curve"
 MEASURED_COMMAND = "measured command"
 
 Status = Literal["ok", "failed", "interrupted"]
@@ -91,6 +92,24 @@ class Headline(msgspec.Struct, kw_only=True, frozen=True):
     cpu_s: float
 
 
+class CurvePoint(msgspec.Struct, kw_only=True, frozen=True):
+    """The score at a pause of training. energy_j, wall_s, cpu_s: of training up to it, pauses left out.
+
+    step, of: as the algorithm counts (of: 0 where it does not say). loss: what it said of itself.
+    energy_j: gross, of the headline's rows. evaluation_s: how long the evaluation took, on no bill.
+    """
+
+    step: int
+    of: int
+    loss: float | None
+    energy_j: Interval
+    wall_s: float
+    cpu_s: float
+    score: float
+    score_se: float | None
+    evaluation_s: float
+
+
 class ScoreResult(msgspec.Struct, kw_only=True, frozen=True):
     """The score against its target. se: standard error, None where one
     unit is all there was. skill: 0 at chance, 1 at perfect.
@@ -117,7 +136,7 @@ class ScoreResult(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class TaskInfo(msgspec.Struct, kw_only=True, frozen=True):
-    """What was asked, and the bar it was held to.
+    """What was asked, and the bar it was held to. ladder: all the bars at which it is compared.
 
     config_sha256 is over the canonical JSON of target (the class) and config; data_sha256 over all draws.
     """
@@ -133,6 +152,7 @@ class TaskInfo(msgspec.Struct, kw_only=True, frozen=True):
     data: dict[str, Any] = {}
     bar: float | None = None
     margin: float | None = None
+    ladder: list[float] = []
 
 
 class AlgorithmInfo(msgspec.Struct, kw_only=True, frozen=True):
@@ -199,7 +219,8 @@ class Code(msgspec.Struct, kw_only=True, frozen=True):
 class Record(msgspec.Struct, kw_only=True, frozen=True):
     """One run, finished or not. A failed run keeps the energy that it had spent.
 
-    kind: "run", or "measured command": work that sat no exam (any command, or a stretch of a program).
+    kind: "run"; "curve", a run whose training was paused for evaluations (`curve`), so that it has seen
+    held-out text before it ended and is on no board; or "measured command": work that sat no exam (any command, or a stretch of a program).
     Its task is called "command", its algorithm's config is what was called, and it has no score, no
     draw and no hash of its code; it is on no board. trace: the power trace (parquet; a PNG lies beside
     it), relative to the folder of the Records. pictures: what the algorithm drew of its training, relative
@@ -232,6 +253,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     meter: dict[str, Any] = {}
     trace: str | None = None
     pictures: list[str] = []
+    curve: list[CurvePoint] = []
     imported_from: str | None = None
     warnings: list[str] = []
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from metrics.record import MEASURED_COMMAND, Record, ScoreResult, encode, json_schema
 from metrics.store import Store
+from reports.curve import print_curve
 from reports.units import interval, scaled
 from reports.units import score as scored
 
@@ -31,6 +32,8 @@ def print_result(record: Record, kept: str) -> None:
     )
     score, head = record.score, record.headline
     if score is None or head is None:
+        if record.curve:
+            print_curve(record)
         return
     rows = [
         ("score", f"{scored(score.value, score.se, score.unit)} {score.name}, {_target(score)}")
@@ -75,6 +78,8 @@ def print_result(record: Record, kept: str) -> None:
     rows.append(("record", f"{record.run} in {kept}"))
     for name, text in rows:
         console.print(f"{name:<9} {text}", markup=False)
+    if record.curve:
+        print_curve(record)
 
 
 def print_measured(record: Record, kept: str, file: TextIO) -> None:

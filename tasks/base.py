@@ -108,6 +108,10 @@ class Task(ABC):
     def target(self, draws: Sequence[Draw]) -> Target:
         """The bar, and the chance level on these very draws."""
 
+    def compared_at(self) -> list[float]:
+        """Every bar at which algorithms are compared, the easiest first; the target's alone if empty."""
+        return []
+
     def max_repeats(self) -> int:
         """How many different draws one window may hold; 1 where the draw is fixed by publication."""
         return 4096

@@ -52,7 +52,10 @@ MARGINS = {
     "fineweb": 0.02,
     "file": 0.02,
 }
-LADDER = {"tinyshakespeare": [1.88, 1.60, 1.47, 1.42, 1.38]}
+LADDER = {
+    "grammar": [0.30, 0.20, 0.15, 0.10, 0.05],
+    "tinyshakespeare": [1.88, 1.60, 1.47, 1.42, 1.38],
+}
 
 
 @dataclass
@@ -65,7 +68,7 @@ class NanoGPT(Task):
     score_bytes: how many held-out symbols are streamed at most; the others are withheld all the same.
     lanes: segments side by side. bar: the score that meets the target, None for the text's own in
     `bars`, where a grammar's is above its entropy. ladder: all the bars at which algorithms are
-    compared, each by a run of its own with that `bar`. margin: by how much a candidate may be worse,
+    compared, each by a run of its own with that `bar`; a grammar's are above its entropy as well. margin: by how much a candidate may be worse,
     None for the text's own in `margins`. sha256: what a fixed text must hash to.
     """
 
@@ -240,6 +243,11 @@ class NanoGPT(Task):
             kind = self.text if self.text in texts.RUNGS else rungs.FILE
             margin = self.margins.get(kind, MARGINS[kind])
         return self._rung.target(bar, margin, [d.key["segments"] for d in draws], floor)
+
+    def compared_at(self) -> list[float]:
+        """The text's ladder; a grammar's is above its entropy."""
+        floor = texts.grammar.entropy() if self.text == "grammar" else 0.0
+        return [floor + bar for bar in self.ladder.get(self.text, ())]
 
     def provenance(self) -> dict[str, Any]:
         """For a grammar, whose draws differ, of the first text of the last window drawn."""
