@@ -120,6 +120,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
             nonce=f"{outcome.nonce:032x}",
             repeats=len(outcome.draws),
             replay_of=run.replay_of,
+            shared=run.nonce is not None and run.replay_of is None,
             queries=sitting.queries if sitting else 0,
             pilots=outcome.pilots,
         ),

@@ -26,6 +26,7 @@ examples:
   bench run -m task=sparse_parity algo=backprop,xor_elimination seed=0,1,2
   bench run task=sparse_parity algo=./mine.py:Mine    (bench new algorithm mine.py)
   bench run --dry-run -m task=nanogpt algo=ngram algo.order=4,5,6,7
+  bench run suite=tinyshakespeare seed=0,1,2,3,4      every algorithm at every bar (then: bench front)
 
 fields: bench list NAME shows those of a task, an algorithm or a meter. Besides these:
   seed=0 repeats=N threads=N results=DIR limits.train_s=S limits.memory_gb=GB
@@ -58,6 +59,12 @@ appended: the same run, with rows and a headline from the wall. The old Record s
 
   bench import last plug.csv
   bench import 20260101-12 plug.csv --clock-offset -3600
+"""
+
+FRONT_EPILOG = """\
+Of all runs, by task, text and bar (task.bar), the cheapest setting of each algorithm that meets it.
+"crosses" is the number of predictions from which on that algorithm is cheaper than the first of the
+bar, training and predictions together. Make runs with: bench run suite=NAME seed=0,1,2,3,4
 """
 
 METERS_EPILOG = """\
@@ -125,6 +132,14 @@ def parser() -> argparse.ArgumentParser:
     board.add_argument("--columns", action="store_true", help="explain the CSV's columns")
     results(board)
 
+    front = add(
+        "front", "who owns which bar: energy at equal score, and where totals cross", FRONT_EPILOG
+    )
+    front.add_argument("--csv", metavar="FILE", help="write the rows there as well")
+    results(front)
+
+    results(add("metrics", "hold every cheap metric against the most real one measured"))
+
     new = add("new", "write a commented, working template to start from")
     new.add_argument("kind", choices=("algorithm", "task"))
     new.add_argument("path", metavar="FILE.py", help="the file to write; it must not exist")
@@ -162,7 +177,9 @@ def main(argv: list[str] | None = None) -> int:
     top = parser()
     try:
         options, rest = top.parse_known_args(words)
-        if rest and (options.command not in ("run", "curve") or any(word.startswith("-") for word in rest)):
+        if rest and (
+            options.command not in ("run", "curve") or any(word.startswith("-") for word in rest)
+        ):
             top.error(f"unrecognized arguments: {' '.join(rest)}")
         if rest:  # fields may stand before and after -m
             options.words += rest
@@ -241,6 +258,14 @@ def dispatch(options: argparse.Namespace) -> int:
         from reports.leaderboard import leaderboard
 
         return leaderboard(Path(options.results), options.csv, options.columns)
+    if options.command == "front":
+        from reports.front import front
+
+        return front(Path(options.results), options.csv)
+    if options.command == "metrics":
+        from reports.metrics_audit import metrics
+
+        return metrics(Path(options.results))
     if options.command == "show":
         from reports.runs import show
 

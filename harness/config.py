@@ -98,19 +98,23 @@ ConfigStore.instance().store(name="schema", node=Schema)
 
 def configure(words: list[str], multirun: bool) -> list[Config]:
     """Every run that the words ask for: one, or with `multirun` the product of all comma lists."""
-    overrides = _parse(words)
     if multirun:
-        lists = [
-            [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
-            if o.is_sweep_override()
-            else [o.input_line or ""]
-            for o in overrides
-        ]
-        return [_resolve(list(job)) for job in itertools.product(*lists)]
-    for override in overrides:
+        return [_resolve(job) for job in products(words)]
+    for override in _parse(words):
         if override.is_sweep_override():
             raise BadInputError(f"{override.input_line}: several values need -m (bench run -m ...)")
     return [_resolve(words)]
+
+
+def products(words: list[str]) -> list[list[str]]:
+    """The product of all comma lists among the words, the last one varying fastest."""
+    lists = [
+        [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
+        if o.is_sweep_override()
+        else [o.input_line or ""]
+        for o in _parse(words)
+    ]
+    return [list(job) for job in itertools.product(*lists)]
 
 
 def _parse(words: list[str]) -> list[Override]:
@@ -226,7 +230,8 @@ def _check(override: Override, groups: dict[str, registry.Choice]) -> None:
         if key not in top or key in NESTED:
             raise BadInputError(
                 f"there is no field {key}{did_you_mean(key, [*top, *GROUPS, 'meter'])}; there are: "
-                f"{', '.join(sorted(set(top) - NESTED.keys()))}, and limits.*, curve.*, task.*, algo.*, meter.*"
+                f"{', '.join(sorted(set(top) - NESTED.keys()))}, and limits.*, curve.*, task.*, algo.*, "
+                "meter.*"
             )
         known, inside, rest = dict.fromkeys(top), "there are", key
     name = rest.partition(".")[0]

@@ -11,7 +11,6 @@ import contextlib
 import math
 import signal
 from collections.abc import Iterator
-
 from typing import Any
 
 from harness.assemble import Outcome
@@ -35,8 +34,8 @@ class CurveRun(Run):
 
     kind = rec.CURVE
 
-    def __init__(self, config: Config, hooks: Hooks) -> None:
-        super().__init__(config, hooks)
+    def __init__(self, config: Config, hooks: Hooks, nonce: int | None = None) -> None:
+        super().__init__(config, hooks, nonce)
         self.settings = config.curve
         self.ended = False  # at a pause, before the algorithm would have ended
         if not self.settings["first_s"] > 0:

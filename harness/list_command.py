@@ -7,6 +7,7 @@ from rich.table import Table
 
 from harness import registry
 from harness.errors import BadInputError, did_you_mean
+from harness.suite import load, names
 from reports.console import table_console
 
 GROUPS = {"task": "tasks", "algo": "algorithms", "meter": "meters"}
@@ -30,6 +31,13 @@ def list_choices(name: str | None) -> int:
             table.add_row(choice.name, *family, choice.description)
         console.print(table)
         console.print()
+    table = Table(title="suites  (bench run suite=NAME seed=0,1,2)", title_justify="left", box=None)
+    table.add_column("name", style="bold", no_wrap=True)
+    table.add_column("what it is", overflow="fold")
+    for suite in names():
+        table.add_row(suite, str(load(suite)["about"].get("description", "")))
+    console.print(table)
+    console.print()
     console.print("fields of one: bench list NAME      a class of your own: algo=./mine.py:Mine")
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shlex
 import statistics
 import sys
@@ -23,6 +24,7 @@ from harness.errors import BadInputError
 from harness.load import is_file_target, own_fault
 from harness.progress import Display
 from harness.runner import Hooks, Run
+from harness.suite import WORD, expand
 from metrics.meter import MeterError
 from metrics.record import CURVE, RUN, Record, encode
 from metrics.store import Store, StoreError
@@ -34,9 +36,22 @@ from tasks.base import TaskError
 def run(words: list[str], multirun: bool, dry: bool, seat: type[Run] = Run) -> int:
     """Runs every configuration that the words ask for; one that fails does not stop the others."""
     if seat is Run and (meant := [word for word in words if word.startswith("curve.")]):
-        raise BadInputError(f"{meant[0]}: only bench curve has pauses; say bench curve {' '.join(words)}")
-    configs = configure(words, multirun)
-    runs = [(config, _prepare(config, seat)) for config in configs]  # all checked before any starts
+        raise BadInputError(
+            f"{meant[0]}: only bench curve has pauses; say bench curve {' '.join(words)}"
+        )
+    configs: list[Config] = []
+    nonces: list[int | None] = []
+    if any(word.startswith(WORD) for word in words):
+        for jobs in expand(words):
+            configs += [config for job in jobs for config in configure(job, multirun=False)]
+            nonces += [secrets.randbits(128)] * len(jobs)
+    else:
+        configs = configure(words, multirun)
+        nonces = [None] * len(configs)
+    runs = [
+        (config, _prepare(config, seat, nonce=nonce))
+        for config, nonce in zip(configs, nonces, strict=True)
+    ]  # all checked before any starts
     if dry:
         return dry_run(configs)
     for folder in {config.results for config in configs}:

@@ -38,7 +38,10 @@ class Hooks:
 
 
 class Run:
-    """One run of a configuration. `nonce` and `replay_of` are given when an earlier one is repeated."""
+    """One run of a configuration.
+
+    nonce: where the draw is shared with other runs. replay_of: the run that is repeated with its nonce.
+    """
 
     kind = rec.RUN
 

@@ -172,14 +172,16 @@ class DrawInfo(msgspec.Struct, kw_only=True, frozen=True):
     """How the exam was drawn: seed is public, nonce was private until this Record.
 
     repeats: different draws trained within one window. replay_of: the run whose nonce was given, in
-    which case the exam could be foreseen and the run is not ranked. pilots: sittings on other draws that
-    were too short to count, each with its repeats, wall_s and cpu_s of training.
+    which case the exam could be foreseen and the run is not ranked. pilots: sittings that were too short
+    to count, each with its repeats, wall_s and cpu_s of training. shared: the runs of a suite had this
+    draw in common, and the first of them to end revealed its nonce.
     """
 
     seed: int
     nonce: str
     repeats: int
     replay_of: str | None = None
+    shared: bool = False
     queries: int = 0
     pilots: list[dict[str, float]] = []
 
@@ -219,13 +221,14 @@ class Code(msgspec.Struct, kw_only=True, frozen=True):
 class Record(msgspec.Struct, kw_only=True, frozen=True):
     """One run, finished or not. A failed run keeps the energy that it had spent.
 
-    kind: "run"; "curve", a run whose training was paused for evaluations (`curve`), so that it has seen
-    held-out text before it ended and is on no board; or "measured command": work that sat no exam (any command, or a stretch of a program).
-    Its task is called "command", its algorithm's config is what was called, and it has no score, no
-    draw and no hash of its code; it is on no board. trace: the power trace (parquet; a PNG lies beside
-    it), relative to the folder of the Records. pictures: what the algorithm drew of its training, relative
-    likewise. source: of the joules that a headline sums or would sum. imported_from: the run that this
-    is, with the rows of a log that was joined to it afterwards.
+    kind: "run"; "curve", a run whose training was paused for evaluations (`curve`), so that it has been
+    shown what was held out before it ended and is on no board; or "measured command": work that sat no
+    exam (any command, or a stretch of a program). Its task is called "command", its algorithm's config
+    is what was called, and it has no score, no draw and no hash of its code; it is on no board.
+    trace: the power trace (parquet; a PNG lies beside it), relative to the folder of the Records.
+    pictures: what the algorithm drew of its training, relative likewise. source: of the joules that a
+    headline sums or would sum. imported_from: the run that this is, with the rows of a log that was
+    joined to it afterwards.
     meter: what each meter says of itself: its library with path and hash, boards, periods.
     """
 

@@ -69,6 +69,7 @@ class Task(msgspec.Struct, gc=False):
     access: str
     bar: float | None = None
     margin: float | None = None
+    data: dict[str, Any] = {}
 
 
 class Algorithm(msgspec.Struct, gc=False):
@@ -108,6 +109,11 @@ class Host(msgspec.Struct, gc=False):
     threads: int
 
 
+class Phase(msgspec.Struct, gc=False):
+    phase: str
+    peak_rss_bytes: int
+
+
 class Line(msgspec.Struct, gc=False):
     """The fields of a Record that a board needs; the others are not even decoded."""
 
@@ -122,6 +128,12 @@ class Line(msgspec.Struct, gc=False):
     headline: Headline | None
     score: Score | None
     kind: str = RUN
+    phases: list[Phase] = []
+
+    @property
+    def counts(self) -> bool:
+        """Whether it sat an exam that could not be foreseen, and was let finish or failed."""
+        return self.kind == RUN and self.status != "interrupted" and self.draw.replay_of is None
 
 
 def leaderboard(folder: Path, csv_path: str | None, columns: bool) -> int:
@@ -156,7 +168,7 @@ def board_rows(lines: list[Line]) -> list[dict[str, Any]]:
     """One dict per row, by board and rank; keys are COLUMNS."""
     groups: dict[tuple[str, ...], list[Line]] = defaultdict(list)
     for line in lines:
-        if line.kind == RUN and line.status != "interrupted" and line.draw.replay_of is None:
+        if line.counts:
             groups[_identity(line)].append(line)
     boards: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for group in groups.values():

@@ -68,8 +68,9 @@ class NanoGPT(Task):
     score_bytes: how many held-out symbols are streamed at most; the others are withheld all the same.
     lanes: segments side by side. bar: the score that meets the target, None for the text's own in
     `bars`, where a grammar's is above its entropy. ladder: all the bars at which algorithms are
-    compared, each by a run of its own with that `bar`; a grammar's are above its entropy as well. margin: by how much a candidate may be worse,
-    None for the text's own in `margins`. sha256: what a fixed text must hash to.
+    compared, each by a run of its own with that `bar`; a grammar's are above its entropy as well.
+    margin: by how much a candidate may be worse, None for the text's own in `margins`. sha256: what a
+    fixed text must hash to.
     """
 
     name: ClassVar[str] = "nanogpt"
