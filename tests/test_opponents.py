@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from algorithms.base import Algorithm
+from algorithms.hashed_mlp import HashedMlp
 from algorithms.mixer import Mixer
 from algorithms.ppm import Ppm
 from tests.opponents import answers, segments, train, words
 
 Make = Callable[..., Algorithm]
 pytestmark = [
-    pytest.mark.parametrize("make", [Mixer, Ppm]),
+    pytest.mark.parametrize("make", [HashedMlp, Mixer, Ppm]),
     pytest.mark.parametrize("adapt", [False, True], ids=["frozen", "adapting"]),
 ]
 
