@@ -26,14 +26,13 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
-from algorithms.hashed_softmax import KERNEL as CONTEXTS
+from algorithms.hashed_softmax import CONTEXTS, SAMPLE, VOCAB, HashedSoftmax, Settings, contexts
 from algorithms.hashed_softmax import KINDS as SHARED
-from algorithms.hashed_softmax import SAMPLE, VOCAB, HashedSoftmax, Settings
 from algorithms.native.build import library, opened
 from algorithms.native.memory import aligned
 from tasks.sequence import SequenceSpec, only_bytes
 
-READS = ["kernels/hashed_softmax.cpp", "kernels/hashed_mlp_dense.h", "kernels/hashed_mlp.cpp"]
+READS = ["kernels/hashed_contexts.h", "kernels/hashed_mlp_dense.h", "kernels/hashed_mlp.cpp"]
 KERNEL = CONTEXTS.with_name("hashed_mlp.cpp")
 LAYERS = CONTEXTS.with_name("hashed_mlp_dense.h")
 KINDS = (*SHARED, "s2", "s3", "v1", "v2")
@@ -65,13 +64,9 @@ class Deep(ctypes.Structure):
 
 
 def source(embed: int, hidden: int, batch: int) -> str:
-    """The kernel's text for these sizes: they, hashed_softmax's up to its entry points, and ours."""
-    contexts, found, _ = CONTEXTS.read_text().partition("#define BY_WIDTH")
-    fewer = f"KINDS = {len(SHARED)},"
-    assert found and contexts.count(fewer) == 1
+    """The kernel's text for these sizes."""
     sizes = f"#define EMBED {embed}\n#define HIDDEN {hidden}\n#define BATCH {batch}\n"
-    more = contexts.replace(fewer, f"KINDS = {len(KINDS)},")
-    return sizes + more + LAYERS.read_text() + KERNEL.read_text()
+    return sizes + contexts(len(KINDS)) + LAYERS.read_text() + KERNEL.read_text()
 
 
 @cache

@@ -12,7 +12,7 @@ and shared by all such contexts of its kind and age (`runs`). It gets a vector w
 
 Bytes are classes: the most frequent ones have one each, the rest share the last, by their frequency;
 classes are a multiple of 16, and as few as leave 1 byte in 20,000 to the rest. The work is done by
-`kernels/hashed_softmax.cpp`, compiled for this CPU, on one thread.
+`kernels/hashed_contexts.h` and `hashed_softmax.cpp`, compiled for this CPU, on one thread.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from algorithms.native.build import library, opened
 from algorithms.native.memory import aligned
 from tasks.sequence import SequenceSpec, only_bytes
 
-READS = ["kernels/hashed_softmax.cpp"]
-KERNEL = Path(__file__).parent / "kernels" / "hashed_softmax.cpp"
+READS = ["kernels/hashed_contexts.h", "kernels/hashed_softmax.cpp"]
+CONTEXTS = Path(__file__).parent / "kernels" / "hashed_contexts.h"
+KERNEL = CONTEXTS.with_name("hashed_softmax.cpp")
 VOCAB = 256
 KINDS = ("1", "2", "3", "4", "5", "6", "w0", "w1", "w2", "column")
 MATCHES = 2
@@ -67,10 +68,15 @@ class Settings(ctypes.Structure):
     ]
 
 
+def contexts(kinds: int) -> str:
+    """The part of the kernel that hashed_mlp shares, for so many kinds of context."""
+    return f"#define CONTEXT_KINDS {kinds}\n" + CONTEXTS.read_text()
+
+
 @cache
 def kernel() -> ctypes.CDLL:
     """The compiled kernel, loaded once."""
-    lib = opened(library(KERNEL.read_text(), "hashed_softmax"))
+    lib = opened(library(contexts(len(KINDS)) + KERNEL.read_text(), "hashed_softmax"))
     p, u32, u64 = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
     lib.size_of.restype, lib.size_of.argtypes = u64, [ctypes.c_int]
     lib.train.restype = ctypes.c_double

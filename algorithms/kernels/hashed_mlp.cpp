@@ -1,6 +1,6 @@
 // A gated sum of hashed contexts' logits and the output of an MLP over their embeddings; bound by
-// algorithms/hashed_mlp.py, which puts this text behind the first part of hashed_softmax.cpp (contexts,
-// slots, runs, rows) and hashed_mlp_dense.h, and the sizes EMBED, HIDDEN (0: none), BATCH before all.
+// algorithms/hashed_mlp.py, which puts this text behind hashed_contexts.h (contexts, slots, runs, rows) and
+// hashed_mlp_dense.h, and the sizes EMBED, HIDDEN (0: none), BATCH before all.
 //
 //     s = sum of embeddings: of the context's row, of its visits, of the class of a run, of the last
 //         bytes and words, of what the match models expect, and a bias                 [EMBED]
