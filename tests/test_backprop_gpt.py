@@ -14,7 +14,7 @@ import yaml
 
 from algorithms.backprop_gpt import BackpropGPT, Lanes
 from algorithms.base import Progress, Refused
-from tasks.sequence import FLOOR, SequenceSpec, examine
+from tasks.sequence import FLOOR, SequenceSpec, audit, examine
 
 torch = pytest.importorskip("torch", reason="needs PyTorch")
 
@@ -174,6 +174,35 @@ def test_learns_a_periodic_text() -> None:
     assert score.value < 0.2 * unigram
 
 
+@pytest.mark.parametrize("compile", [False, True])
+def test_bfloat16_learns_about_the_same(compile: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU it is for speed; what autocast does is the same here. Compiled by a stand-in."""
+    compiled: list[Any] = []
+    monkeypatch.setattr(torch, "compile", lambda f, **_: compiled.append(f) or f)
+    text = some_text(600, symbols=3)
+    segments = text[:64].reshape(2, 32)
+    fields: dict[str, Any] = {"max_iters": 60, "compile": compile, "dropout": 0.1}
+    exact = examine(segments, trained(text, **fields)[0], 2).value
+    coarse, seen = trained(text, **fields, dtype="bfloat16")
+    assert all(p.dtype == torch.float32 for p in coarse.model.parameters())
+    assert seen[0].loss is not None and np.isfinite(seen[0].loss)
+    assert examine(segments, coarse, 2).value == pytest.approx(exact, abs=0.05)
+    assert len(compiled) == (4 if compile else 0)  # a setup and a training each
+
+
+def test_dynamic_evaluation_learns_within_a_lane_and_nowhere_else() -> None:
+    text = some_text()
+    found = np.stack([np.tile(text[40 * i : 40 * i + 40], 5) for i in range(4)])
+    plain = examine(found, trained(text)[0], 4)
+    predictor = trained(text, adapt=True)[0]
+    adapted = examine(found, predictor, 4)
+    assert adapted.value < plain.value - 0.5
+    assert audit(found, predictor, adapted, 200) < 1e-4  # alone, in another order, after it all
+    assert BackpropGPT(adapt=True).adapts and not BackpropGPT().adapts
+    seldom = examine(found, trained(text, adapt=True, adapt_every=8)[0], 4)
+    assert adapted.value < seldom.value < plain.value
+
+
 def test_published_number_of_parameters() -> None:
     """nanoGPT prints 0.80M: the tied matrix counted once, the learned positions not at all."""
     from algorithms.gpt import GPT
@@ -212,6 +241,9 @@ def test_learning_rate() -> None:
     assert recipe._rate(100) == pytest.approx(1e-3)
     assert recipe._rate(1050) == pytest.approx((1e-3 + 1e-4) / 2)
     assert recipe._rate(2000) == pytest.approx(1e-4)
+    longer = BackpropGPT(lr_decay_iters=3900)  # stops before the rate is down
+    assert longer._rate(2000) == pytest.approx((1e-3 + 1e-4) / 2)
+    assert BackpropGPT(lr_decay_iters=1000)._rate(1500) == pytest.approx(1e-4)
 
 
 def test_yaml_lists_every_field_with_its_default() -> None:
@@ -236,6 +268,11 @@ def test_yaml_lists_every_field_with_its_default() -> None:
         ({"keep": 65}, "algo.keep=65: must be at most algo.block_size=64"),
         ({"device": "abacus"}, "algo.device=abacus"),
         ({"compile": "yes"}, "algo.compile=yes"),
+        ({"dtype": "float16"}, "algo.dtype=float16: must be float32 or bfloat16"),
+        ({"lr_decay_iters": -1}, "algo.lr_decay_iters=-1"),
+        ({"adapt": 1}, "algo.adapt=1"),
+        ({"adapt_rate": -0.1}, "algo.adapt_rate=-0.1"),
+        ({"adapt_every": 0}, "algo.adapt_every=0"),
     ],
 )
 def test_bad_hyperparameters_are_refused(fields: dict[str, Any], named: str) -> None:

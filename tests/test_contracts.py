@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import random
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from algorithms.base import Algorithm, Progress, Query
 from harness import registry
 from harness.load import hash_sources, load_class, sources
+from harness.processes.space import Space
 from harness.registry import Choice
 from harness.worker import SPECS
 from metrics.meter import Meter
@@ -22,9 +24,17 @@ from tasks.sequence import SequenceSpec, check_log_probabilities
 TASKS = registry.choices("task")
 ALGORITHMS = registry.choices("algo")
 METERS = registry.choices("meter")
+PROCESSES = registry.choices("process")
+SEARCHED = [choice for choice in ALGORITHMS if choice.about.get("search")]
 
 # Smaller than the default, so that every algorithm sits every family in a second or two.
-QUICK: dict[str, dict[str, Any]] = {"backprop/sequence": {"max_iters": 3}}
+QUICK: dict[str, dict[str, Any]] = {
+    "backprop/sequence": {"max_iters": 3},
+    "feedback_alignment/classification": {"steps": 50},
+    "feedback_alignment/sequence": {"steps": 20, "hidden": 32},
+    "forward_forward": {"steps": 20, "hidden": 32},
+    "transformer": {"n_embd": 16},
+}
 SMALL: dict[str, dict[str, Any]] = {
     "nanogpt": {"text": "grammar", "bytes": 40_000, "score_bytes": 2048}
 }
@@ -38,7 +48,7 @@ def build(choice: Choice, **fields: Any) -> Any:
     return load_class(choice.target)(**{**choice.fields, **fields})
 
 
-@pytest.mark.parametrize("choice", [*TASKS, *ALGORITHMS, *METERS], ids=by_name)
+@pytest.mark.parametrize("choice", [*TASKS, *ALGORITHMS, *METERS, *PROCESSES], ids=by_name)
 def test_yaml_and_class_agree(choice: Choice) -> None:
     """A description of one line, and exactly the constructor's fields with the same defaults."""
     assert choice.description and "\n" not in choice.description
@@ -162,6 +172,20 @@ def test_meters(choice: Choice) -> None:
     assert isinstance(meter, Meter) and meter.name == choice.name
     assert meter.source.partition(":")[0] in ("measured", "modelled")
     assert meter.floor_s > 0 and meter.domains
+
+
+@pytest.mark.parametrize("choice", SEARCHED, ids=by_name)
+def test_search_spaces(choice: Choice) -> None:
+    """Existing fields, and every end and choice can be constructed beside the defaults."""
+    space = Space.read(choice.about["search"], choice.fields, choice.option)
+    for dimension in space.dimensions:
+        for value in dimension.choices or (dimension.at(0), dimension.at(0.5), dimension.at(1)):
+            assert dimension.holds(value)
+            build(choice, **{dimension.name: value})
+    for number in range(50):
+        setting = space.sample(random.Random(number))
+        assert space.holds(setting)
+        build(choice, **setting)
 
 
 def test_specs_have_no_room_for_a_secret() -> None:
