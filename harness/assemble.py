@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness import host
-from harness.config import Choosing
+from harness.found import sha256
 from harness.pictures import save
 from harness.sitting import Sitting
 from metrics import record as rec
@@ -48,7 +48,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
     """A Record at whatever point the run has reached; what was not reached stays empty."""
     config, sitting, target = run.config, outcome.sitting, outcome.target
     score = head = None
-    warnings = list(outcome.warnings)
+    warnings = [*run.notes, *outcome.warnings]
     if status == "ok" and outcome.score and sitting and target:
         skill = target.skill(outcome.score.value)
         per_draw = outcome.per_draw
@@ -114,7 +114,8 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
             config_bytes=len(rec.canonical(config.algo.fields)),
             adapts=sitting.adapts if sitting else None,
         ),
-        process="as_published",
+        process=run.process,
+        found=run.found,
         draw=rec.DrawInfo(
             seed=config.seed,
             nonce=f"{outcome.nonce:032x}",
@@ -143,6 +144,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
             "repeats": config.repeats,
             "settle_s": config.settle_s,
             "limits": config.limits,
+            **run.marks,
         },
         meter=outcome.meter,
         trace=trace,
@@ -150,12 +152,6 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         curve=outcome.curve,
         warnings=warnings,
     )
-
-
-def sha256(choosing: Choosing) -> str:
-    """Identity of a configuration: its class and every field."""
-    content = rec.canonical({"target": choosing.target, "fields": choosing.fields})
-    return hashlib.sha256(content).hexdigest()
 
 
 def hash_draws(draws: list[Draw]) -> str:

@@ -11,68 +11,16 @@ import signal
 import sys
 from pathlib import Path
 
-EPILOG = """\
-start here:
-  bench list                                      what there is to choose from
-  bench run task=nanogpt algo=ngram               one measured run
-  bench leaderboard                               what the runs so far say
-"""
-
-RUN_EPILOG = """\
-examples:
-  bench run task=nanogpt algo=backprop
-  bench run task=sparse_parity algo=xor_elimination task.n=50 task.k=5 seed=3
-  bench run task=nanogpt task.text=tinyshakespeare algo=ngram algo.order=5
-  bench run -m task=sparse_parity algo=backprop,xor_elimination seed=0,1,2
-  bench run task=sparse_parity algo=./mine.py:Mine    (bench new algorithm mine.py)
-  bench run --dry-run -m task=nanogpt algo=ngram algo.order=4,5,6,7
-  bench run suite=tinyshakespeare seed=0,1,2,3,4      every algorithm at every bar (then: bench front)
-
-fields: bench list NAME shows those of a task, an algorithm or a meter. Besides these:
-  seed=0 repeats=N threads=N results=DIR limits.train_s=S limits.memory_gb=GB
-"""
-
-
-CURVE_EPILOG = """\
-examples:
-  bench curve task=nanogpt task.text=tinyshakespeare algo=hashed_softmax
-  bench curve task=nanogpt algo=backprop curve.budget_j=100 curve.until_bar=true
-
-While training is paused all its processes are stopped and the window is closed; evaluations are a
-phase of their own. The Record is of kind "curve" and on no board: an exam is one training whose end
-was fixed beforehand (bench run). curve.first_s and curve.ratio say when pauses come, curve.budget_j and
-curve.until_bar when training ends early; a bar that is not met by then is reported as not met.
-"""
-
-MEASURE_EPILOG = """\
-examples:
-  bench measure -- python train.py --epochs 3
-  bench measure --meter nvml+rapl --name resnet -- torchrun train.py
-
-The command's output and exit code are its own; the result goes to standard error and to the Records.
-In Python: from harness.measure import measure, then: with measure("my training") as m: ...
-"""
-
-IMPORT_EPILOG = """\
-The log is joined to the run's phases by time (seconds since 1970, or ISO 8601) and a new Record is
-appended: the same run, with rows and a headline from the wall. The old Record stays as it is.
-
-  bench import last plug.csv
-  bench import 20260101-12 plug.csv --clock-offset -3600
-"""
-
-FRONT_EPILOG = """\
-Of all runs, by task, text and bar (task.bar), the cheapest setting of each algorithm that meets it.
-"crosses" is the number of predictions from which on that algorithm is cheaper than the first of the
-bar, training and predictions together. Make runs with: bench run suite=NAME seed=0,1,2,3,4
-"""
-
-METERS_EPILOG = """\
-examples:
-  bench meters                          every sensor, and the exact thing to do where one is not usable
-  bench meters check                    idle, half and full load: does each sensor follow?
-  bench meters calibrate                fit W per CPU-second for cpu_time, by a better meter
-"""
+from harness.epilogs import (
+    CURVE_EPILOG,
+    EPILOG,
+    FRONT_EPILOG,
+    IMPORT_EPILOG,
+    MEASURE_EPILOG,
+    METERS_EPILOG,
+    RUN_EPILOG,
+    TUNE_EPILOG,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -110,8 +58,18 @@ def parser() -> argparse.ArgumentParser:
     curve.add_argument("words", nargs="*", metavar="FIELD=VALUE", help="as for bench run")
     curve.add_argument("-m", "--multirun", action="store_true", help="comma lists are swept")
 
-    lists = add("list", "list tasks, algorithms and meters, or the fields of one of them")
-    lists.add_argument("name", nargs="?", help="a task, algorithm or meter, to see its fields")
+    tune = add("tune", "search the settings that meet the bar on the least energy", TUNE_EPILOG)
+    tune.add_argument(
+        "words",
+        nargs="*",
+        metavar="FIELD=VALUE",
+        help="as for bench run; process=, budget.*, tune.*",
+    )
+    tune.add_argument("-m", "--multirun", action="store_true", help="comma lists are swept")
+    tune.add_argument("--fresh", action="store_true", help="begin anew; the old search is kept")
+
+    lists = add("list", "list tasks, algorithms, meters and processes, or the fields of one")
+    lists.add_argument("name", nargs="?", help="one of them, to see its fields")
 
     show = add("show", "show one run: score, energy rows, phases, provenance")
     show.add_argument("run", nargs="?", default="last", help="a run, the start of one, or: last")
@@ -178,7 +136,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options, rest = top.parse_known_args(words)
         if rest and (
-            options.command not in ("run", "curve") or any(word.startswith("-") for word in rest)
+            options.command not in ("run", "curve", "tune")
+            or any(word.startswith("-") for word in rest)
         ):
             top.error(f"unrecognized arguments: {' '.join(rest)}")
         if rest:  # fields may stand before and after -m
@@ -210,7 +169,7 @@ ACTIONABLE = ("BadInputError", "TaskError", "MeterError", "StoreError")
 
 def listen_to_signals(command: str) -> None:
     """An end from outside is handled like Ctrl-C; a reader that goes away ends what only prints."""
-    if command in ("run", "curve", "replay", "measure", "meters"):
+    if command in ("run", "curve", "tune", "replay", "measure", "meters"):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler)
     elif hasattr(signal, "SIGPIPE"):
@@ -227,6 +186,10 @@ def dispatch(options: argparse.Namespace) -> int:
         from harness.run_command import curve
 
         return curve(options.words, options.multirun)
+    if options.command == "tune":
+        from harness.tune_command import tune
+
+        return tune(options.words, options.multirun, options.fresh)
     if options.command == "replay":
         from harness.run_command import replay
 

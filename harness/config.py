@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import math
 import typing
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from hydra import compose, initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -18,10 +16,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness import registry
+from harness.checks import check_schema, check_type, first_line, in_range, quote
 from harness.errors import BadInputError, did_you_mean
-from harness.load import plain
 
-GROUPS = ("task", "algo")  # Hydra's; meters are several at once, which its groups cannot say
+GROUPS = ("task", "algo")  # Hydra's; meters are several at once, which its groups cannot say,
+APART = ("meter", "process")  # and a process is of bench tune alone
 METERS = (
     "nvml",
     "rapl",
@@ -48,6 +47,25 @@ class CurveSchema:
 
 
 @dataclass
+class BudgetSchema:
+    trials: int | None = None
+    energy_j: float | None = None
+    wall_s: float | None = None
+    like: str | None = None
+
+
+@dataclass
+class TuneSchema:
+    name: str | None = None
+    draws: int = 1
+    confirm: int = 3
+    confirm_draws: int = 3
+    spare: float | None = None
+    patience: float | None = 10.0
+    give_up: int = 10
+
+
+@dataclass
 class Schema:
     """Types of everything outside the groups; Hydra holds values to them."""
 
@@ -61,6 +79,8 @@ class Schema:
     settle_s: float = 30.0
     limits: LimitsSchema = field(default_factory=LimitsSchema)
     curve: CurveSchema = field(default_factory=CurveSchema)
+    budget: BudgetSchema = field(default_factory=BudgetSchema)
+    tune: TuneSchema = field(default_factory=TuneSchema)
 
 
 @dataclass(frozen=True)
@@ -90,9 +110,17 @@ class Config:
     limits: dict[str, float | None]
     curve: dict[str, Any]
     overrides: list[str]
+    process: Choosing | None = None
+    budget: dict[str, Any] = field(default_factory=dict)
+    tune: dict[str, Any] = field(default_factory=dict)
 
 
-NESTED: dict[str, type] = {"limits": LimitsSchema, "curve": CurveSchema}
+NESTED: dict[str, type] = {
+    "limits": LimitsSchema,
+    "curve": CurveSchema,
+    "budget": BudgetSchema,
+    "tune": TuneSchema,
+}
 ConfigStore.instance().store(name="schema", node=Schema)
 
 
@@ -127,7 +155,7 @@ def _parse(words: list[str]) -> list[Override]:
         return OverridesParser.create().parse_overrides(words)
     except HydraException as error:
         raise BadInputError(
-            f"cannot read the command line: {_first_line(error)} (a value with unusual characters "
+            f"cannot read the command line: {first_line(error)} (a value with unusual characters "
             "wants quotes within quotes, as in \"task.text='my (text).txt'\")"
         ) from None
 
@@ -135,7 +163,7 @@ def _parse(words: list[str]) -> list[Override]:
 def _resolve(words: list[str]) -> Config:
     overrides = _parse(words)
     chosen: dict[str, Any] = {
-        o.key_or_group: o.value() for o in overrides if o.key_or_group in (*GROUPS, "meter")
+        o.key_or_group: o.value() for o in overrides if o.key_or_group in (*GROUPS, *APART)
     }
     for group in ("task", "algo"):
         if not isinstance(chosen.get(group), str) or not chosen[group]:
@@ -149,11 +177,12 @@ def _resolve(words: list[str]) -> Config:
     lines = [f"{group}={choice.option}" for group, choice in groups.items()]
     for group, choice in groups.items():
         if choice.option == "_file":
-            lines += [f"{group}._target_={_quote(choice.target)}"]
-            lines += [f"+{group}.{name}={_quote(value)}" for name, value in choice.fields.items()]
-    metering = [o for o in overrides if o.key_or_group.startswith("meter.")]
+            lines += [f"{group}._target_={quote(choice.target)}"]
+            lines += [f"+{group}.{name}={quote(value)}" for name, value in choice.fields.items()]
+    apart = {g: [o for o in overrides if o.key_or_group.startswith(f"{g}.")] for g in APART}
     for override in overrides:
-        if override.key_or_group not in (*GROUPS, "meter") and override not in metering:
+        key = override.key_or_group
+        if key not in (*GROUPS, *APART) and key.partition(".")[0] not in APART:
             _check(override, groups)
             lines.append(override.input_line or "")
     try:
@@ -161,7 +190,7 @@ def _resolve(words: list[str]) -> Config:
             composed = compose("config", overrides=lines)
         resolved: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise BadInputError(_first_line(error)) from None
+        raise BadInputError(first_line(error)) from None
     selected = {
         group: Choosing(
             name=choice.name,
@@ -175,7 +204,7 @@ def _resolve(words: list[str]) -> Config:
         task=selected["task"],
         algo=selected["algo"],
         meter=meter,
-        meters=_meters(meter, metering),
+        meters=_meters(meter, apart["meter"]),
         repeats=resolved["repeats"],
         threads=resolved["threads"],
         results=resolved["results"],
@@ -183,7 +212,10 @@ def _resolve(words: list[str]) -> Config:
         settle_s=resolved["settle_s"],
         limits=resolved["limits"],
         curve=resolved["curve"],
-        seed=_in_range("seed", resolved["seed"], 0, 2**63 - 1),
+        process=_process(chosen.get("process"), apart["process"]),
+        budget=resolved["budget"],
+        tune=resolved["tune"],
+        seed=in_range("seed", resolved["seed"], 0, 2**63 - 1),
         overrides=words,
     )
 
@@ -194,20 +226,36 @@ def _meters(name: str, overrides: list[Override]) -> list[Choosing]:
     found = [registry.find("meter", one)[0] for one in names]
     if len(set(names)) < len(names):
         raise BadInputError(f"meter={name}: the same meter twice")
+    return _with_fields("meter", name, found, overrides)
+
+
+def _process(name: Any, overrides: list[Override]) -> Choosing | None:
+    """The process of a search, where one is named."""
+    if name is None and not overrides:
+        return None
+    if not isinstance(name, str):
+        known = ", ".join(registry.names("process"))
+        raise BadInputError(f"which process? say process=NAME, one of: {known}")
+    return _with_fields("process", name, registry.find("process", name), overrides)[0]
+
+
+def _with_fields(
+    group: str, name: str, found: list[registry.Choice], overrides: list[Override]
+) -> list[Choosing]:
     made = [Choosing(c.name, c.target, dict(c.fields), c.about) for c in found]
     for override in overrides:
         line = override.input_line or override.key_or_group
-        field_ = override.key_or_group.removeprefix("meter.")
+        field_ = override.key_or_group.removeprefix(f"{group}.")
         takers = [c for c in made if field_ in c.fields]
         if not takers or override.is_delete() or override.is_add():
             known = sorted({name for c in made for name in c.fields})
             raise BadInputError(
-                f"there is no field meter.{field_}{did_you_mean(field_, known)}; "
-                f"meter={name} has: {', '.join(known)}"
+                f"there is no field {group}.{field_}{did_you_mean(field_, known)}; "
+                f"{group}={name} has: {', '.join(known) or 'no fields'}"
             )
         for taker in takers:
             if taker.fields[field_] is not None:
-                _check_type(line, override.value(), taker.fields[field_])
+                check_type(line, override.value(), taker.fields[field_])
             taker.fields[field_] = override.value()
     return made
 
@@ -229,9 +277,9 @@ def _check(override: Override, groups: dict[str, registry.Choice]) -> None:
         top = [name for name in vars(Schema()) if name not in GROUPS]
         if key not in top or key in NESTED:
             raise BadInputError(
-                f"there is no field {key}{did_you_mean(key, [*top, *GROUPS, 'meter'])}; there are: "
-                f"{', '.join(sorted(set(top) - NESTED.keys()))}, and limits.*, curve.*, task.*, algo.*, "
-                "meter.*"
+                f"there is no field {key}{did_you_mean(key, [*top, *GROUPS, *APART])}; there are: "
+                f"{', '.join(sorted(set(top) - NESTED.keys()))}, and limits.*, curve.*, budget.*, tune.*, "
+                "task.*, algo.*, meter.*, process.*"
             )
         known, inside, rest = dict.fromkeys(top), "there are", key
     name = rest.partition(".")[0]
@@ -241,54 +289,6 @@ def _check(override: Override, groups: dict[str, registry.Choice]) -> None:
             f"there is no field {key}{nearest}; {inside}: {', '.join(known) or 'no fields'}"
         )
     if head not in groups:
-        _check_schema(line, override.value(), typing.get_type_hints(schema)[name])
+        check_schema(line, override.value(), typing.get_type_hints(schema)[name])
     elif rest == name and known[name] is not None:
-        _check_type(line, override.value(), known[name])
-
-
-def _check_schema(line: str, value: Any, hint: Any) -> None:
-    try:
-        msgspec.convert(value, hint)
-    except msgspec.ValidationError as error:
-        raise BadInputError(f"{line}: {plain(str(error))}") from None
-    if isinstance(value, float) and not math.isfinite(value):
-        raise BadInputError(f"{line}: must be a finite number")
-
-
-def _check_type(line: str, value: Any, default: Any) -> None:
-    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    kind = type(default)
-    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    fits = fits or (kind is float and isinstance(value, int) and not isinstance(value, bool))
-    fits = fits or (kind is str and isinstance(value, int | float))
-    if kind in wanted and not fits:
-        raise BadInputError(f"{line}: must be {wanted[kind]}, as in the default {default}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise BadInputError(f"{line}: must be a finite number")
-
-
-def _in_range(name: str, value: int, low: int, high: int) -> int:
-    if not low <= value <= high:
-        raise BadInputError(f"{name}={value}: must be {low} to {high}")
-    return value
-
-
-def _quote(value: Any) -> str:
-    """A value in Hydra's override grammar."""
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"'{escaped}'"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_quote, value)) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{k}:{_quote(v)}" for k, v in value.items()) + "}"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
-
-
-def _first_line(error: Exception) -> str:
-    """Hydra's and OmegaConf's errors in one line, with the field that they speak of."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    where = next((line for line in lines if line.startswith("full_key:")), "")
-    return f"{lines[0]} ({where.removeprefix('full_key:').strip()})" if where else lines[0]
+        check_type(line, override.value(), known[name])

@@ -10,7 +10,7 @@ from harness.errors import BadInputError, did_you_mean
 from harness.suite import load, names
 from reports.console import table_console
 
-GROUPS = {"task": "tasks", "algo": "algorithms", "meter": "meters"}
+GROUPS = {"task": "tasks", "algo": "algorithms", "meter": "meters", "process": "processes"}
 
 
 def list_choices(name: str | None) -> int:
@@ -19,15 +19,14 @@ def list_choices(name: str | None) -> int:
     if name is not None:
         return show_fields(console, name.partition("=")[2] or name)
     for group, title in GROUPS.items():
-        table = Table(
-            title=f"{title}  ({group}=NAME)", title_justify="left", box=None, pad_edge=False
-        )
+        where = "bench tune process=NAME" if group == "process" else f"{group}=NAME"
+        table = Table(title=f"{title}  ({where})", title_justify="left", box=None, pad_edge=False)
         table.add_column("name", style="bold", no_wrap=True)
-        if group != "meter":
+        if group in registry.OWN:
             table.add_column("family", no_wrap=True)
         table.add_column("what it is", overflow="fold")
         for choice in registry.choices(group):
-            family = [", ".join(choice.families)] if group != "meter" else []
+            family = [", ".join(choice.families)] if choice.has_family else []
             table.add_row(choice.name, *family, choice.description)
         console.print(table)
         console.print()
@@ -56,11 +55,13 @@ def show_fields(console: Console, name: str) -> int:
             f"nothing is called {name}{did_you_mean(name, known)}; there are: {', '.join(sorted(known))}"
         )
     for group, choice in found:
-        family = f"  ({', '.join(choice.families)})" if group != "meter" else ""
+        family = f"  ({', '.join(choice.families)})" if choice.has_family else ""
         console.print(f"[bold]{group}={choice.name}[/]{family}")
         console.print(f"{choice.description}\n", markup=False)
         for line in registry.field_lines(choice):
             indent = "  " if line.startswith((" ", "#")) else f"  {group}."
             console.print(f"{indent}{line}", markup=False)
+        for name, given in (choice.about.get("search") or {}).items():
+            console.print(f"  bench tune searches {name}: {given}", markup=False)
         console.print()
     return 0

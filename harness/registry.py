@@ -14,9 +14,11 @@ from typing import Any
 import yaml
 
 import configs
+from harness.checks import check_type
 from harness.errors import BadInputError, did_you_mean
 from harness.load import is_file_target, outline
 
+OWN = ("task", "algo")  # groups that take a file of one's own
 AUTO = "auto"  # in place of a meter's name: the most real meters that work here
 FOLDER = Path(configs.__file__).parent
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -37,6 +39,11 @@ class Choice:
     def families(self) -> list[str]:
         """Families that a task has (one) or that an algorithm takes."""
         return self.about.get("families") or [self.about["family"]]
+
+    @property
+    def has_family(self) -> bool:
+        """Tasks and algorithms are of families; meters and processes are not."""
+        return self.group in OWN
 
     @property
     def description(self) -> str:
@@ -70,17 +77,53 @@ def find(group: str, name: str) -> list[Choice]:
         seen = outline(name)
         about: dict[str, Any] = {"description": seen.description, **_declared(seen.constants, name)}
         return [Choice(group, Path(name).name, "_file", seen.target, about, seen.fields)]
+    if name.endswith((".yaml", ".yml")) and group in OWN:
+        return [from_yaml(group, name)]
     found = [choice for choice in choices(group) if name in (choice.name, choice.option)]
     if not found:
+        own = f"; or a class in a file: {group}=./mine.py:Mine" if group in OWN else ""
         raise BadInputError(
             f"no {group} is called {name}{did_you_mean(name, names(group))}; "
-            f"there are: {', '.join(names(group))}; or a class in a file: {group}=./mine.py:Mine"
+            f"there are: {', '.join(names(group))}{own}"
         )
     return found
 
 
+def from_yaml(group: str, name: str) -> Choice:
+    """A yaml of one's own, such as found.yaml: the choice whose class it names, with other fields.
+
+    What it leaves out is as published. Raises BadInputError, naming the file.
+    """
+    from harness.found import load  # late: a list of names needs no Records
+
+    content = load(Path(name).expanduser())
+    about, target = content.pop("about"), content.pop("_target_")
+    if is_file_target(target):
+        base = find(group, target)[0]
+    else:
+        same = [choice for choice in choices(group) if choice.target == target]
+        if not same:
+            known = [choice.target for choice in choices(group)]
+            raise BadInputError(
+                f"{name}: no {group} has _target_ {target}{did_you_mean(target, known)}; a class of your "
+                f"own is named by its file: _target_: /path/mine.py:Mine"
+            )
+        base = same[0]
+    for field, value in content.items():
+        if field not in base.fields:
+            raise BadInputError(
+                f"{name}: {base.name} has no field {field}{did_you_mean(field, base.fields)}; it has: "
+                f"{', '.join(base.fields) or 'no fields'}"
+            )
+        if base.fields[field] is not None:
+            check_type(f"{name}: {field}: {value}", value, base.fields[field])
+    own = {key: about[key] for key in ("description", "found") if key in about}
+    fields = {**base.fields, **content}
+    return Choice(group, base.name, "_file", base.target, {**base.about, **own}, fields)
+
+
 def _declared(constants: dict[str, Any], name: str) -> dict[str, Any]:
-    """Family and access from the class's own constants."""
+    """Family, access, threads and search space from the class's own constants."""
     families = constants.get("families", constants.get("family"))
     if isinstance(families, str):
         families = [families]
@@ -89,7 +132,7 @@ def _declared(constants: dict[str, Any], name: str) -> dict[str, Any]:
             f"{name} does not say which families it takes; "
             'write in the class: families = ("classification",) or family = "sequence"'
         )
-    return {"families": families, **{k: constants.get(k) for k in ("access", "threads")}}
+    return {"families": families, **{k: constants.get(k) for k in ("access", "threads", "search")}}
 
 
 def field_lines(choice: Choice) -> list[str]:

@@ -18,15 +18,15 @@ from rich.console import Console
 from rich.table import Table
 
 from harness import registry
-from harness.assemble import sha256
 from harness.config import Choosing, Config, configure
 from harness.errors import BadInputError
+from harness.found import sha256
 from harness.load import is_file_target, own_fault
 from harness.progress import Display
 from harness.runner import Hooks, Run
 from harness.suite import WORD, expand
 from metrics.meter import MeterError
-from metrics.record import CURVE, RUN, Record, encode
+from metrics.record import CURVE, RUN, TRIAL, Record, encode
 from metrics.store import Store, StoreError
 from reports.console import table_console
 from reports.runs import print_result
@@ -35,10 +35,13 @@ from tasks.base import TaskError
 
 def run(words: list[str], multirun: bool, dry: bool, seat: type[Run] = Run) -> int:
     """Runs every configuration that the words ask for; one that fails does not stop the others."""
-    if seat is Run and (meant := [word for word in words if word.startswith("curve.")]):
-        raise BadInputError(
-            f"{meant[0]}: only bench curve has pauses; say bench curve {' '.join(words)}"
-        )
+    for mine, what in ((("curve.",), "pauses"), (("process", "budget.", "tune."), "a search")):
+        meant = [word for word in words if word.startswith(mine)]
+        if meant and (seat is Run or what == "a search"):
+            command = "curve" if what == "pauses" else "tune"
+            raise BadInputError(
+                f"{meant[0]}: only bench {command} has {what}; say bench {command} {' '.join(words)}"
+            )
     configs: list[Config] = []
     nonces: list[int | None] = []
     if any(word.startswith(WORD) for word in words):
@@ -85,6 +88,11 @@ def replay(name: str, results: str) -> int:
             f"{old.run} is a curve, which is no exam; draw another with bench curve, or sit the exam "
             f"with: bench run {shlex.join(old.settings['overrides'])}"
         )
+    if old.kind == TRIAL:
+        raise BadInputError(
+            f"{old.run} is a trial of a search, which is no exam; sit one with what the search found: "
+            f"bench run task={old.task.name} algo={Path(results) / 'found.yaml'}"
+        )
     if old.kind != RUN:
         raise BadInputError(
             f"{old.run} is a measured command, which has no draw to replay; measure it again with: "
@@ -92,7 +100,12 @@ def replay(name: str, results: str) -> int:
         )
     config = Config(
         task=Choosing(old.task.name, old.task.target, old.task.config, {}),
-        algo=Choosing(old.algorithm.name, old.algorithm.target, old.algorithm.config, {}),
+        algo=Choosing(
+            old.algorithm.name,
+            old.algorithm.target,
+            old.algorithm.config,
+            {"found": old.found} if old.found else {},
+        ),
         meter="+".join(old.settings["meters"]),
         meters=_meters(old),
         seed=old.draw.seed,

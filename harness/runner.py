@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness import host, pictures, registry
 from harness.assemble import Outcome, assemble, hash_draws
 from harness.config import Config
 from harness.device import device_turn
 from harness.errors import BadInputError, WorkerError
+from harness.found import provenance
 from harness.load import construct, hash_sources
 from harness.meters import automatic, joint
 from harness.remote import REMOTE
@@ -44,6 +46,7 @@ class Run:
     """
 
     kind = rec.RUN
+    with_empty = True  # whether the cost of the path is measured as well
 
     def __init__(
         self, config: Config, hooks: Hooks, nonce: int | None = None, replay_of: str | None = None
@@ -55,6 +58,8 @@ class Run:
         self.interrupted = False
         self.fault: Exception | None = None
         self.log = b""
+        self.process, self.found, self.notes = provenance(config.algo)
+        self.marks: dict[str, Any] = {}  # more for the Record's settings
         self.task: Task = construct(config.task.target, config.task.fields, "task")
         if config.meter == registry.AUTO:
             self.meter, self.why_meter = automatic(config.meters)
@@ -99,7 +104,7 @@ class Run:
             self.code = hash_sources(self.config.algo.target)  # before anybody can edit it
             try:
                 self._sit(outcome)
-                if self.config.algo.name != "empty":
+                if self.with_empty and self.config.algo.name != "empty":
                     outcome.empty = self._empty(outcome.draws)
             except (WorkerError, PredictionError, TaskError, MeterError) as failure:
                 if outcome.sitting is None:  # nothing has begun: the meter did not open

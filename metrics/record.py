@@ -14,6 +14,7 @@ import msgspec
 SCHEMA_VERSION = 1
 RUN = "run"
 CURVE = "curve"
+TRIAL = "trial"
 MEASURED_COMMAND = "measured command"
 
 Status = Literal["ok", "failed", "interrupted"]
@@ -222,13 +223,16 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     """One run, finished or not. A failed run keeps the energy that it had spent.
 
     kind: "run"; "curve", a run whose training was paused for evaluations (`curve`), so that it has been
-    shown what was held out before it ended and is on no board; or "measured command": work that sat no
+    shown what was held out before it ended and is on no board; "trial", of a search, on a draw that the
+    search's seed tells, and on no board (settings.trial says which); or "measured command": work that sat no
     exam (any command, or a stretch of a program). Its task is called "command", its algorithm's config
     is what was called, and it has no score, no draw and no hash of its code; it is on no board.
     trace: the power trace (parquet; a PNG lies beside it), relative to the folder of the Records.
     pictures: what the algorithm drew of its training, relative likewise. source: of the joules that a
     headline sums or would sum. imported_from: the run that this is, with the rows of a log that was
-    joined to it afterwards.
+    joined to it afterwards. process: how the configuration was found; "as_published" where no search of
+    ours found it, "by_hand" where one did and it was changed since. found: what a search says of itself in
+    its found.yaml (process, seed, trials, find_j with its source, declared costs ...).
     meter: what each meter says of itself: its library with path and hash, boards, periods.
     """
 
@@ -258,6 +262,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     pictures: list[str] = []
     curve: list[CurvePoint] = []
     imported_from: str | None = None
+    found: dict[str, Any] | None = None
     warnings: list[str] = []
 
 

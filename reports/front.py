@@ -19,7 +19,7 @@ from rich.table import Table
 
 from metrics.store import Store, StoreError
 from reports.console import table_console
-from reports.leaderboard import Line
+from reports.lines import Line
 from reports.units import scaled
 
 Board = tuple[str, ...]

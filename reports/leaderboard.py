@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import statistics
 import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from rich.table import Table
 
-from metrics.record import RUN
 from metrics.store import Store, StoreError
 from reports.console import table_console
+from reports.lines import Line, Score
 from reports.units import scaled
 
 COLUMNS = {
@@ -50,90 +50,17 @@ COLUMNS = {
     "runs": "finished runs behind the row",
     "failed": "runs that failed; interrupted ones are not counted",
     "adapts": "whether the predictor goes on learning within a segment",
-    "process": "how the configuration was found",
+    "process": "how the configuration was found; by_hand: by a search, and changed since",
     "algo_sha256": "identity of the algorithm's configuration (first 12 digits)",
     "algo_config": "the configuration, as JSON",
     "code_sha256": "identity of the algorithm's code (first 12 digits)",
     "threads": "threads that its libraries were given",
+    "find_j": "J that the search for this configuration spent (the largest, where runs name several); empty "
+    "where there was none, or its joules are of another source",
+    "pays_off_after": "trainings after which that search has paid off: find_j / (energy_j of the algorithm's "
+    "cheapest as_published row here that meets the target - energy_j); empty where never or not known",
     "score_sd": "standard deviation of the score between runs (other draws), where there are several",
 }
-
-
-class Draw(msgspec.Struct, gc=False):
-    replay_of: str | None = None
-
-
-class Task(msgspec.Struct, gc=False):
-    name: str
-    variant: str
-    access: str
-    bar: float | None = None
-    margin: float | None = None
-    data: dict[str, Any] = {}
-
-
-class Algorithm(msgspec.Struct, gc=False):
-    name: str
-    config_sha256: str
-    code_sha256: str
-    config: msgspec.Raw
-    adapts: bool | None
-
-
-class Value(msgspec.Struct, gc=False):
-    value: float
-    low: float
-    high: float
-
-
-class Headline(msgspec.Struct, gc=False):
-    energy_j: Value
-    cold_j: Value
-    inference_j: Value | None
-    wall_s: float
-    cpu_s: float
-
-
-class Score(msgspec.Struct, gc=False):
-    name: str
-    unit: str
-    value: float
-    se: float | None
-    target: float | None
-    direction: str
-    skill: float
-
-
-class Host(msgspec.Struct, gc=False):
-    device_class: str
-    threads: int
-
-
-class Phase(msgspec.Struct, gc=False):
-    phase: str
-    peak_rss_bytes: int
-
-
-class Line(msgspec.Struct, gc=False):
-    """The fields of a Record that a board needs; the others are not even decoded."""
-
-    schema_version: int
-    status: str
-    task: Task
-    algorithm: Algorithm
-    process: str
-    draw: Draw
-    host: Host
-    source: str
-    headline: Headline | None
-    score: Score | None
-    kind: str = RUN
-    phases: list[Phase] = []
-
-    @property
-    def counts(self) -> bool:
-        """Whether it sat an exam that could not be foreseen, and was let finish or failed."""
-        return self.kind == RUN and self.status != "interrupted" and self.draw.replay_of is None
 
 
 def leaderboard(folder: Path, csv_path: str | None, columns: bool) -> int:
@@ -177,10 +104,37 @@ def board_rows(lines: list[Line]) -> list[dict[str, Any]]:
     ordered = []
     for name in sorted(boards):
         rows = sorted(boards[name], key=_order)
+        pay_off(rows)
         for rank, row in enumerate((r for r in rows if r["runs"]), 1):
             row["rank"] = rank
         ordered += rows
     return ordered
+
+
+def pay_off(rows: list[dict[str, Any]]) -> None:
+    """Fills in pays_off_after of the rows of one board."""
+    for row in rows:
+        saved = saved_j(row, rows)
+        if row["find_j"] is not None and saved is not None and saved > 0:
+            row["pays_off_after"] = math.ceil(row["find_j"] / saved)
+
+
+def saved_j(row: dict[str, Any], rows: list[dict[str, Any]]) -> float | None:
+    """J per training that a row saves against its algorithm as published, where both meet the target.
+
+    A search that ends with the published settings saves nothing, whatever two measurements of them say.
+    """
+    published = [
+        other
+        for other in rows
+        if (other["algo"], other["process"]) == (row["algo"], "as_published")
+        and other["target_met"]
+    ]
+    if not published or not row["target_met"]:
+        return None
+    if any(other["algo_sha256"] == row["algo_sha256"] for other in published):
+        return 0.0
+    return float(min(other["energy_j"] for other in published) - row["energy_j"])
 
 
 def _identity(line: Line) -> tuple[str, ...]:
@@ -218,6 +172,8 @@ def _row(group: list[Line]) -> dict[str, Any]:
         "algo_sha256": first.algorithm.config_sha256[:12],
         "algo_config": bytes(first.algorithm.config).decode(),
     }
+    searches = [g.found.find_j for g in group if g.found and g.found.source == g.source]
+    row["find_j"] = max(searches, default=None)
     if not done:
         return row
     last = scores[-1]
@@ -285,6 +241,7 @@ def print_boards(rows: list[dict[str, Any]]) -> None:
         console.print(head, style="bold", markup=False, soft_wrap=True)
         console.print(first["device"], markup=False, soft_wrap=True)
         table = Table(box=None, pad_edge=False)
+        searched = any(row["find_j"] is not None for row in board)
         for name in (
             "",
             "algo",
@@ -296,12 +253,21 @@ def print_boards(rows: list[dict[str, Any]]) -> None:
             "J/prediction",
             "wall",
             "runs",
+            *(("process", "J to find", "pays off after") if searched else ()),
         ):
             table.add_column(name, justify="left" if name in ("", "algo", "target") else "right")
         for row in board:
-            table.add_row(*_cells(row))
+            table.add_row(*_cells(row), *(_search_cells(row, board) if searched else ()))
         console.print(table)
         console.print()
+
+
+def _search_cells(row: dict[str, Any], board: list[dict[str, Any]]) -> list[str]:
+    if row["find_j"] is None:
+        return [row["process"], "", ""]
+    after, saved = row["pays_off_after"], saved_j(row, board)
+    pays = f"{after} trainings" if after else "not known" if saved is None else "never"
+    return [row["process"], scaled(row["find_j"], "J"), pays]
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

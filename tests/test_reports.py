@@ -140,3 +140,27 @@ def test_a_figure_never_stands_without_its_error() -> None:
     assert interval(Interval(value=2.0, low=0.4, high=2.57), "J") == "2.00 J (400 mJ … 2.57 J)"
     assert score(1.5, 0.01, "nats/byte") == "1.5000 ± 0.01 nats/byte"
     assert score(1.0, None, "1") == "1.0000 ± ?"
+
+
+def test_when_a_search_has_paid_off() -> None:
+    """J to find over what a training saves against the cheapest published row that meets the target."""
+    found = {"find_j": 100.0, "source": "modelled:cpu_time"}
+    tuned = {"process": "tpe", "found": found}
+    own = {"config_sha256": "d" * 64, "code_sha256": "c" * 64, "config": {}, "adapts": False}
+
+    def searched(joules: float, skill: float = 0.9, **more: Any) -> Line:
+        return line("a", joules, skill, **{**tuned, "algorithm": {"name": "a", **own}, **more})
+
+    published = [line("a", 10.0, 0.9), line("b", 1.0, 0.9)]
+    by_process = {r["process"]: r for r in rows(*published, searched(7.0)) if r["algo"] == "a"}
+    assert by_process["tpe"]["find_j"] == 100.0 and by_process["tpe"]["pays_off_after"] == 34
+    for other, known in (
+        (searched(11.0), 100.0),  # dearer: never
+        (searched(7.0, 0.2), 100.0),  # misses the target
+        (searched(7.0, found={**found, "source": "measured:nvml"}), None),
+        (line("a", 7.0, 0.9, **tuned), 100.0),  # the published settings again
+    ):
+        row = next(r for r in rows(*published, other) if r["process"] == "tpe")
+        assert row["find_j"] == known and row["pays_off_after"] is None
+    (alone,) = rows(searched(7.0))
+    assert alone["pays_off_after"] is None

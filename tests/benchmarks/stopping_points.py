@@ -46,7 +46,10 @@ MLP_142 = (
     "embed=16 lr_shared=0.312 contexts=1+2+3+5+w0+w1+w2+column+v1 embedded=1+2+3+w0+column end=0.2 "
     "embed_decay=0.15"
 )
-GRAMMAR = "contexts=2+3+6+w0+w1+w2+v1+v2 embedded=2+3+6+w0+w1+w2+v1+v2 trail=8 lr=0.157 decay=0.253 gain=0.997"
+GRAMMAR = (
+    "contexts=2+3+6+w0+w1+w2+v1+v2 embedded=2+3+6+w0+w1+w2+v1+v2 trail=8 lr=0.157 decay=0.253 "
+    "gain=0.997"
+)
 Setting = tuple[str, str, str]
 # Algorithm, the field that says how much is learned (bytes, or as a fraction), and settings to be tried.
 TRIED: dict[str, list[Setting]] = {
