@@ -23,10 +23,11 @@ from tasks.sequence import SequenceSpec
 from tests.conftest import Bench
 from tests.faulty import Sequence
 from tests.opponents import answers, as_text, segments, words
+from tests.test_contracts import QUICK
 
 GRAMMAR = ("task=nanogpt", "task.text=grammar", "task.bytes=200000", "task.score_bytes=4096")
 SPEED = ("curve.first_s=0.002", "curve.ratio=1.5", "algo=hashed_softmax")
-QUICK: dict[str, dict[str, Any]] = {
+FEW: dict[str, dict[str, Any]] = QUICK | {
     "backprop/sequence": {"max_iters": 101, "n_layer": 1, "n_embd": 16}
 }
 
@@ -44,7 +45,7 @@ def only_record(home: Path) -> Record:
 def test_questions_in_a_pause_do_not_change_the_training(choice: registry.Choice) -> None:
     """Of every algorithm on text that shows its predictor, adapting ones included."""
     for adapt in [False, True] if "adapt" in choice.fields else [None]:
-        fields = {**choice.fields, **QUICK.get(choice.option, {})}
+        fields = {**choice.fields, **FEW.get(choice.option, {})}
         if adapt is not None:
             fields["adapt"] = adapt
         ends, shown = [], 0
