@@ -35,12 +35,14 @@ from tasks.base import TaskError
 
 def run(words: list[str], multirun: bool, dry: bool, seat: type[Run] = Run) -> int:
     """Runs every configuration that the words ask for; one that fails does not stop the others."""
-    for mine, what in ((("curve.",), "pauses"), (("process", "budget.", "tune."), "a search")):
-        meant = [word for word in words if word.startswith(mine)]
-        if meant and (seat is Run or what == "a search"):
-            command = "curve" if what == "pauses" else "tune"
+    for word in words:
+        if word.startswith("curve.") and seat is Run:
             raise BadInputError(
-                f"{meant[0]}: only bench {command} has {what}; say bench {command} {' '.join(words)}"
+                f"{word}: only bench curve has pauses; say bench curve {' '.join(words)}"
+            )
+        if word.startswith(("process", "budget.", "tune.")):
+            raise BadInputError(
+                f"{word}: only bench tune has a search; say bench tune {' '.join(words)}"
             )
     configs: list[Config] = []
     nonces: list[int | None] = []
@@ -98,14 +100,10 @@ def replay(name: str, results: str) -> int:
             f"{old.run} is a measured command, which has no draw to replay; measure it again with: "
             f"bench measure -- {shlex.join(old.algorithm.config['argv'])}"
         )
+    about = {"found": old.found} if old.found else {}
     config = Config(
         task=Choosing(old.task.name, old.task.target, old.task.config, {}),
-        algo=Choosing(
-            old.algorithm.name,
-            old.algorithm.target,
-            old.algorithm.config,
-            {"found": old.found} if old.found else {},
-        ),
+        algo=Choosing(old.algorithm.name, old.algorithm.target, old.algorithm.config, about),
         meter="+".join(old.settings["meters"]),
         meters=_meters(old),
         seed=old.draw.seed,

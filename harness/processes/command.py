@@ -1,0 +1,205 @@
+"""Any program that proposes settings: a script, an optimiser of one's own, an agent with a model behind it.
+
+    bench tune task=sparse_parity algo=backprop process=command "process.command='python propose.py'" ...
+
+It is started once, in the folder where bench was called, and spoken to in JSON, one object a line: it
+reads standard input and answers on standard output (flush every line); standard error is its own. It is
+trusted: it runs as the user, and sees no held-out data because none is sent.
+
+    <- {"do": "begin", "protocol": 1, "algo": "backprop", "task": "sparse_parity", "variant": "...",
+        "space": {"lr": {"low": 0.005, "high": 3.0, "log": true}, "optimizer": {"choices": [...]}, ...},
+        "published": {"lr": 0.044, ...}, "seed": 0, "bar": 0.995, "direction": "max"}
+    <- {"do": "tell", ...}                  of a search that goes on: every trial before this, in order
+    <- {"do": "ask", "number": 0}
+    -> {"fields": {"lr": 0.1}, "declared": {"tokens": 1520, "energy_j": 3.1}}
+    <- {"do": "tell", "number": 0, "fields": {"lr": 0.1, ...}, "state": "done", "met": true,
+        "score": 0.9991, "energy_j": 0.0031, "distance": 0.0, "error": null}
+    <- {"do": "ask", "number": 1}
+    -> {"done": true}                       nothing more to propose
+    <- {"do": "end"}
+    -> {"declared": {"tokens": 90}}         at will, within 5 s
+
+`ask` alone wants an answer. Fields left out are as published. state is "done", "failed" (error says
+why: it crashed, diverged, took too long) or "refused" (the answer was no proposal; error says what was
+wrong, and the search goes on). bar has the spare added; distance is by how much the score missed it, 0
+where it is met; energy_j is J per training. declared is optional: numbers by name, with the unit in the
+name. They are added up and kept as declared, apart from whatever a meter saw; CPU time of the program on
+this machine is metered like that of any process.
+
+To go on after a kill exactly as without one, answer from the seed and from what was told alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import queue
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from typing import IO, Any
+
+from harness.errors import BadInputError
+from harness.processes.base import Problem, Process, Proposal, Told
+from metrics.process_tree import children, own_cpu_s, reaped_by_s
+
+PROTOCOL = 1
+END_S = 5.0
+MAX_LINE = 1 << 20
+
+
+class Command(Process):
+    """command: the program with its arguments, as in a shell. timeout_s: for one proposal."""
+
+    def __init__(self, command: str = "", timeout_s: float = 600.0) -> None:
+        try:
+            self.argv = shlex.split(command)
+        except ValueError as error:
+            raise BadInputError(f"process.command={command}: {error}") from None
+        if not self.argv:
+            raise BadInputError("which program? say process.command='python propose.py'")
+        if shutil.which(self.argv[0]) is None:
+            raise BadInputError(f"process.command: there is no program {self.argv[0]}")
+        if not timeout_s > 0:
+            raise BadInputError(f"process.timeout_s={timeout_s:g}: must be above 0")
+        self.timeout_s = timeout_s
+        self.lines: queue.Queue[bytes | None] = queue.Queue()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.seen_cpu_s = 0.0
+        self.overdue = False
+
+    def begin(self, problem: Problem) -> None:
+        super().begin(problem)
+        # A group of its own: Ctrl-C is for the search, which then says `end`.
+        self.process = subprocess.Popen(
+            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
+        )
+        assert self.process.stdout is not None
+        threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
+        self._say(
+            {
+                "do": "begin",
+                "protocol": PROTOCOL,
+                "algo": problem.algo,
+                "task": problem.task,
+                "variant": problem.variant,
+                "space": problem.space.plain(),
+                "published": problem.published,
+                "seed": problem.seed,
+                "bar": problem.bar,
+                "direction": problem.direction,
+            }
+        )
+
+    def tell(self, trial: Told) -> None:
+        super().tell(trial)
+        names = ("number", "fields", "state", "score", "energy_j", "distance", "error")
+        self._say({"do": "tell", "met": trial.met, **{n: getattr(trial, n) for n in names}})
+
+    def ask(self) -> Proposal | None:
+        while not self.lines.empty():  # said without having been asked: not an answer to this
+            if self.lines.get_nowait() is None:
+                raise BadInputError(self._gone())
+        self._say({"do": "ask", "number": len(self.told)})
+        try:
+            line = self.lines.get(timeout=self.timeout_s)
+        except queue.Empty:
+            self.overdue = True
+            raise BadInputError(
+                f"process.command proposed nothing within process.timeout_s={self.timeout_s:g}"
+            ) from None
+        if line is None:
+            raise BadInputError(self._gone())
+        return self._proposal(line)
+
+    def _proposal(self, line: bytes) -> Proposal | None:
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            text = line[:80].decode(errors="replace").strip()
+            return Proposal({}, f"the answer is no JSON: {text!r}")
+        if not isinstance(answer, dict) or not ("fields" in answer or answer.get("done") is True):
+            return Proposal({}, 'the answer must be {"fields": {...}} or {"done": true}')
+        if "fields" not in answer:
+            return None
+        declared, wrong = read_declared(answer.get("declared"))
+        problem = self.problem.space.problem(answer["fields"]) or wrong
+        if problem:
+            return Proposal({}, problem, declared)
+        return Proposal({**self.problem.published, **answer["fields"]}, None, declared)
+
+    def cpu_s(self) -> float:
+        """Of the program and all below it, as far as they live or were waited for."""
+        if self.process is not None and self.process.returncode is None:
+            generation, total = [self.process.pid], 0.0
+            while generation:
+                for pid in generation:
+                    with contextlib.suppress(OSError):
+                        total += own_cpu_s(pid) + reaped_by_s(pid)
+                generation = [child for pid in generation for child in children(pid)]
+            self.seen_cpu_s = max(self.seen_cpu_s, total)
+        return self.seen_cpu_s
+
+    def end(self) -> dict[str, float]:
+        if self.process is None or self.process.stdin is None:
+            return {}
+        declared: dict[str, float] = {}
+        with contextlib.suppress(BadInputError):
+            self._say({"do": "end"})
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        until_s = time.monotonic() + (0.0 if self.overdue else END_S)
+        with contextlib.suppress(queue.Empty):
+            while (
+                line := self.lines.get(timeout=max(0.01, until_s - time.monotonic()))
+            ) is not None:
+                with contextlib.suppress(ValueError, AttributeError):
+                    for name, value in read_declared(json.loads(line).get("declared"))[0].items():
+                        declared[name] = declared.get(name, 0.0) + value
+        self.cpu_s()
+        try:
+            self.process.wait(timeout=max(0.01, until_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # with whatever it started
+            self.process.wait()
+        return declared
+
+    def _say(self, message: dict[str, Any]) -> None:
+        assert self.process is not None and self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+        except (OSError, ValueError):
+            raise BadInputError(self._gone()) from None
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while line := stream.readline(MAX_LINE):
+                self.lines.put(line)
+        self.lines.put(None)
+
+    def _gone(self) -> str:
+        """It has closed its output; whether it has ended is known in a moment."""
+        assert self.process is not None
+        self.cpu_s()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self.process.wait(timeout=1)
+            return f"process.command ended with exit code {code} in the middle of the search"
+        return "process.command closed its output in the middle of the search"
+
+
+def read_declared(given: Any) -> tuple[dict[str, float], str | None]:
+    """Costs by name, and what is wrong with them if anything."""
+    if given is None:
+        return {}, None
+    if not isinstance(given, dict) or not all(
+        type(v) in (int, float) and math.isfinite(v) and v >= 0 for v in given.values()
+    ):
+        return {}, "declared must be an object of names and numbers of at least 0"
+    return {str(name): float(value) for name, value in given.items()}, None
