@@ -45,6 +45,7 @@ recipe="$shakespeare algo=backprop algo.device=cuda algo.dtype=bfloat16 algo.com
   step 180 gpt_lowest bench run $recipe algo.max_iters=2000 results="$out"
   step 180 transformer bench run $shakespeare algo=transformer algo.device=cuda algo.epochs=1 \
     algo.bf16=true results="$out"
+  step 30 backprop_tuned bench run $shakespeare algo=backprop_tuned results="$out"
 }
 step 180 tests python -m pytest -q -m gpu
 step 120 hypercell python tests/benchmarks/hypercell_gpu.py
