@@ -35,14 +35,14 @@ from tasks.base import TaskError
 
 def run(words: list[str], multirun: bool, dry: bool, seat: type[Run] = Run) -> int:
     """Runs every configuration that the words ask for; one that fails does not stop the others."""
-    for word in words:
-        if word.startswith("curve.") and seat is Run:
+    others: dict[str, tuple[str, ...]] = {
+        "bench tune has a search": ("process", "budget.", "tune.")
+    }
+    others |= {"bench curve has pauses": ("curve.",)} if seat is Run else {}
+    for what, marks in others.items():
+        for bad in [word for word in words if word.startswith(marks)]:
             raise BadInputError(
-                f"{word}: only bench curve has pauses; say bench curve {' '.join(words)}"
-            )
-        if word.startswith(("process", "budget.", "tune.")):
-            raise BadInputError(
-                f"{word}: only bench tune has a search; say bench tune {' '.join(words)}"
+                f"{bad}: only {what}; say {what.split(' has')[0]} {' '.join(words)}"
             )
     configs: list[Config] = []
     nonces: list[int | None] = []
@@ -296,6 +296,5 @@ def dry_run(configs: list[Config]) -> int:
 
 
 def _same(past: Past, config: Config) -> bool:
-    return past.task.config_sha256 == sha256(
-        config.task
-    ) and past.algorithm.config_sha256 == sha256(config.algo)
+    mine = sha256(config.task), sha256(config.algo)
+    return (past.task.config_sha256, past.algorithm.config_sha256) == mine

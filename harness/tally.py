@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from dataclasses import dataclass
@@ -53,12 +54,19 @@ class Tally:
 
     def choice(self) -> Choice:
         """Of the confirmed the cheapest whose median meets the bar, else the one nearest to it; of the
-        trials where none is confirmed. Only where a trial has finished."""
-        found = [figures for trial in self.best() if (figures := self.confirmed(trial))]
-        for trial in [] if found else self.best()[:1]:
+        other trials the best where none is confirmed. Only where a trial has finished."""
+        found = self.confirmed_ones()
+        if not found:
+            tried = {row.number for row in self.confirmations if row.state in ENDED}
+            rest = [trial for trial in self.best() if trial.number not in tried]
+            trial = (rest or self.best())[0]
             assert trial.score is not None and trial.energy_j is not None
-            found.append(Choice(trial, trial.score, trial.energy_j, self.distance(trial.score), 0))
+            distance = self.distance(trial.score) if rest else math.inf  # it failed when sat again
+            return Choice(trial, trial.score, trial.energy_j, distance, 0)
         return min(found, key=lambda c: (c.distance > 0, c.energy_j if c.met else c.distance))
+
+    def confirmed_ones(self) -> list[Choice]:
+        return [figures for trial in self.best() if (figures := self.confirmed(trial))]
 
     def confirmed(self, trial: Trial) -> Choice | None:
         """A trial by its confirmations; None where there are none, or one of them failed."""

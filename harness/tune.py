@@ -191,18 +191,21 @@ class Search(Tally):
         row.longest_s |= {k: max(v, row.longest_s.get(k, 0.0)) for k, v in sat.longest_s.items()}
         row.runs.append(sat.run)
 
-    def _limits(self) -> dict[str, float]:
-        """By the first trial that finished, and by what is left of the budget."""
-        limits: dict[str, float] = {}
+    def _patience(self) -> dict[str, float]:
+        """s by phase, by the first trial that finished."""
         first = next((row for row in self.rows if row.state == "done"), None)
-        if self.rules.patience is not None and first is not None:
-            for phase in PHASES:
-                longest_s = first.longest_s.get(phase, 0.0)
-                limits[phase] = max(LEAST_LIMIT_S, self.rules.patience * longest_s)
-        if self.budget.wall_s is not None:
-            left_s = max(1.0, self.budget.wall_s - self.wall_s())
-            limits = {phase: min(limits.get(phase, math.inf), left_s) for phase in PHASES}
-        return limits
+        if self.rules.patience is None or first is None:
+            return {}
+        longest_s = {phase: first.longest_s.get(phase, 0.0) for phase in PHASES}
+        return {p: max(LEAST_LIMIT_S, self.rules.patience * s) for p, s in longest_s.items()}
+
+    def _limits(self) -> dict[str, float]:
+        """s by phase; nothing may take longer than what is left of the budget."""
+        limits = self._patience()
+        if self.budget.wall_s is None:
+            return limits
+        left_s = max(1.0, self.budget.wall_s - self.wall_s())
+        return {phase: min(limits.get(phase, math.inf), left_s) for phase in PHASES}
 
     def _confirm(self) -> None:
         """The best on further draws, and the published settings with them where they meet the bar, since
@@ -223,7 +226,7 @@ class Search(Tally):
             for draw in range(rules.draws, rules.draws + rules.confirm_draws):
                 for trial in rest[: rules.confirm + (round_ == 0)]:
                     self._confirm_on(trial, draw)
-            if not self.best() or self.choice().met:
+            if any(choice.met for choice in self.confirmed_ones()):
                 return
 
     def _confirm_on(self, trial: Trial, draw: int) -> None:
@@ -233,7 +236,7 @@ class Search(Tally):
             row = Trial(CONFIRM, *key, trial.fields)
             self.confirmations.append(row)
         if row.state not in ENDED:
-            self._sit(row, range(draw, draw + 1), {})
+            self._sit(row, range(draw, draw + 1), self._patience())
             self._save(row)
             self.say(self.line(row))
 

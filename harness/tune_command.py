@@ -236,6 +236,7 @@ class Tuning:
             "as_published": search.as_published(),
             "draws": "tuning draws of the seed, shared with every search of that seed, never an exam's",
             "budget": {k: v for k, v in config.budget.items() if v is not None},
+            "tune": {k: v for k, v in config.tune.items() if k != "name"},
             "ended": why,
             "complete": search.complete,
             "code_sha256": hash_sources(config.algo.target)[0],

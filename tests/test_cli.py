@@ -34,7 +34,7 @@ def records(home: Path) -> list[Record]:
         ("algo=ngram", "which task? say task=NAME, one of: nanogpt, sparse_parity"),
         ("task=nanogtp algo=ngram", "did you mean nanogpt?"),
         ("task=nanogpt algo=ngramm", "did you mean ngram?"),
-        ("task=nanogpt algo=xor_elimination", "these do: backprop, empty, "),
+        ("task=nanogpt algo=xor_elimination", "these do: backprop, backprop_tuned, empty, "),
         ("task=sparse_parity algo=ngram", "does not take the family of task=sparse_parity"),
         ("task=sparse_parity algo=xor_elimination task.rwos=3", "did you mean rows?"),
         ("task=sparse_parity algo=xor_elimination sede=3", "did you mean seed?"),

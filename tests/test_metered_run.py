@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from metrics.record import Record
 from metrics.store import Store
@@ -134,3 +135,21 @@ def test_zeus_reads_the_same_boards(home: Path, script: Script) -> None:
     assert {r.domain for r in rows} == {"gpu0", "gpu1"}
     for row in rows:  # unaligned, as zeus is: a whole period may be missing at either end
         assert row.low_j <= 60.0 * row.window_s <= row.high_j
+
+
+def test_the_joules_of_a_search_are_of_one_source(home: Path, script: Script) -> None:
+    """What its process thought is modelled, and stands apart from what the boards drew."""
+    algo = (f"algo={TESTS / 'tunable.py'}:Tunable", "algo.how=learns", "task.k=1")
+    search = ("process=random", "budget.trials=1", "tune.confirm=1", "tune.confirm_draws=1")
+    words = (*QUICK, "meter=nvml+cpu_time", *algo, *search)
+    done = subprocess.run(
+        command("tune", *words), capture_output=True, text=True, env=dict(os.environ)
+    )
+    assert done.returncode == 0, done.stderr
+    (folder,) = (home / "results" / "tune").iterdir()
+    found = yaml.safe_load((folder / "found.yaml").read_text())["about"]["found"]
+    assert found["source"] == "measured:nvml" and found["proposer"]["counted"] is False
+    rows = [row for r in Store(folder).load(Record).records for row in r.energy]
+    spent = [r.gross_j for r in rows if r.source == "measured:nvml" and r.phase != "idle"]
+    assert found["find_j"] == pytest.approx(sum(spent)) and len(spent) == 2 * 2 * 3
+    assert "apart; modelled:cpu_time" in done.stdout

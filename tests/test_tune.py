@@ -213,6 +213,19 @@ def test_the_last_to_be_confirmed_are_those_with_the_best_scores(tmp_path: Path)
     assert made.choice().met and made.choice().trial.number == 5
 
 
+def test_what_fails_when_it_is_confirmed_is_not_chosen_for_its_trial(tmp_path: Path) -> None:
+    def brittle(fields: dict[str, Any], draw: int, *_: Any) -> Sat:
+        if draw:
+            return outcome(fields, status="failed", error="it crashed", score=None, energy_j=None)
+        return outcome(fields, score=1.0)
+
+    few = searched(tmp_path / "few", "random", brittle, budget=Budget(trials=2))
+    assert few.complete and not few.choice().met and few.choice().confirmed == 0
+    many = searched(tmp_path / "many", "random", brittle)
+    assert len(many.confirmations) == 30  # three rounds, and the published settings
+    assert many.choice().trial.number not in {row.number for row in many.confirmations}
+
+
 def test_the_published_settings_are_confirmed_beside_the_best(tmp_path: Path) -> None:
     """Who was measured in a quiet moment is not better than they are."""
 

@@ -285,6 +285,13 @@ def test_a_yaml_of_ones_own_that_is_none(home: Path, text: str | None, says: str
         configure(["task=nanogpt", "algo=mine.yaml"], multirun=False)
 
 
+def test_processes_and_spaces_are_listed(bench: Bench) -> None:
+    said = bench("list").stdout
+    assert all(name in said for name in ("as_published", "random", "tpe", "evolve", "command"))
+    assert "bench tune searches order: {'low': 2, 'high': 8}" in bench("list", "ngram").stdout
+    assert "process.population: 12" in bench("list", "evolve").stdout
+
+
 def test_a_yaml_of_ones_own_may_leave_fields_out(home: Path) -> None:
     (home / "mine.yaml").write_text("_target_: algorithms.ngram.Ngram\norder: 3\n")
     (config,) = configure(["task=nanogpt", "algo=mine.yaml", "algo.last_bytes=10"], multirun=False)
