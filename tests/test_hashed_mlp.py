@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+from algorithms import hashed_mlp
 from algorithms.base import Refused
 from algorithms.hashed_mlp import KINDS, HashedMlp, Trained
 from tasks.sequence import SequenceSpec
@@ -295,3 +296,25 @@ def test_yaml_lists_every_field_with_its_default() -> None:
     assert config.pop("_target_") == "algorithms.hashed_mlp.HashedMlp"
     assert config.pop("about")["families"] == ["sequence"]
     assert config == asdict(HashedMlp())
+
+
+def test_nothing_is_written_beside_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines so full that slots change hands between being claimed and being learned."""
+    fences: list[np.ndarray] = []
+
+    def fenced(size: int) -> np.ndarray:
+        room = np.zeros(size + 64 + 4096, np.uint8)
+        start = -room.ctypes.data % 64
+        fences.append(room[start + size : start + size + 4096])
+        fences[-1][:] = 0xA5
+        return room[start : start + size]
+
+    monkeypatch.setattr(hashed_mlp, "aligned", fenced)
+    rng = np.random.default_rng(3)
+    for seed in range(8):
+        text = (97 + (26 * rng.random(6000) ** 2).astype(int)).astype(np.uint8)
+        text[rng.random(6000) < 0.2] = 32
+        for adapt in (False, True):
+            predictor = train(HashedMlp(bits=8, row_bits=7, adapt=adapt), text.tobytes())
+            answers(predictor, text[:2048].reshape(4, -1))
+        assert all((fence == 0xA5).all() for fence in fences), seed

@@ -88,7 +88,10 @@ static void proceed(Context& c, u32* trail, const Settings& set, u8 byte) {
     trail[0] = word;
 }
 
-static void look(const Context& c, const u32* trail, const Model& model, Item& item) {
+// The contexts' hashes. A bit of the tag says whether rows of the kind have an embedding, so that contexts
+// whose rows are of different sizes are never taken for each other.
+static void look(const Context& c, const u32* trail, const Net& net, Item& item) {
+    const Model& model = net.base;
     look_at(c, model, item.look);
     item.history = c.history;
     for (int i = 0; i < TRAIL; i++) item.trail[i] = trail[i];
@@ -100,7 +103,9 @@ static void look(const Context& c, const u32* trail, const Model& model, Item& i
     keys[13] = word + trail[2] * 0x9E3779B97F4A7C15ull;
     for (int j = 0; j < model.kinds; j++) {
         u64 k = model.which[j];
-        if (k >= SHARED) item.look.hash[j] = mixed(keys[k] + (k + 1) * 0x632BE59BD9B4E019ull);
+        u64& hash = item.look.hash[j];
+        if (k >= SHARED) hash = mixed(keys[k] + (k + 1) * 0x632BE59BD9B4E019ull);
+        hash = (hash & ~(1ull << 23)) | (u64)(net.deep_kind[j] != 0) << 23;
     }
 }
 
@@ -357,7 +362,9 @@ struct Mlp {
     static void claim_all(Net& net, Item& item, u64** slots) {
         for (int j = 0; j < net.base.kinds; j++) {
             u32 s = item.look.slot[j];
-            slots[j] = s == NONE ? nullptr : net.base.table.slots + s;
+            u64* slot = s == NONE ? nullptr : net.base.table.slots + s;
+            // In a full line another context may have taken it since.
+            slots[j] = slot && (*slot & TAGS) == tag_of(item.look.hash[j]) ? slot : nullptr;
         }
     }
 
@@ -371,7 +378,7 @@ struct Mlp {
             for (u64 i = a; i < first + 3 * BUNCH && i < n; i++) {
                 if (i % set.segment == 0) start(work.context, work.trail);
                 Item& item = work.ring[i % (STAGES * BUNCH)];
-                look(work.context, work.trail, net.base, item);
+                look(work.context, work.trail, net, item);
                 for (int j = 0; j < net.base.kinds; j++)
                     __builtin_prefetch(t.slots + line_of(t, item.look.hash[j]));
                 proceed(work.context, work.trail, set, text[i]);
@@ -448,7 +455,7 @@ struct Mlp {
         const Table& t = net.base.table;
         if (!lane.ready) {
             Item& item = lane.item;
-            look(lane.context, lane.trail, net.base, item);
+            look(lane.context, lane.trail, net, item);
             for (int j = 0; j < net.base.kinds; j++)
                 __builtin_prefetch(t.slots + line_of(t, item.look.hash[j]));
             for (int j = 0; j < net.base.kinds; j++) {
@@ -456,6 +463,8 @@ struct Mlp {
                 u64 v = item.value[j];
                 item.own[j] = v & ROW && net.deep_kind[j] ? lane.base[j] + (u64)payload_of(v) * 16 + C : nullptr;
             }
+            for (int j = 0; j < net.base.kinds; j++)  // and here as well, by a later context of this position
+                if (lane.slot[j] && (*lane.slot[j] & TAGS) != tag_of(item.look.hash[j])) lane.slot[j] = nullptr;
             sort_out(item.value, net.base.kinds, item.is);
             embed(net, adapt ? lane.embed : net.embed, item, lane.h);
             dense(net, lane.h, lane.top, lane.out, 1, 0, 0, 0);
