@@ -175,7 +175,7 @@ class DrawInfo(msgspec.Struct, kw_only=True, frozen=True):
     repeats: different draws trained within one window. replay_of: the run whose nonce was given, in
     which case the exam could be foreseen and the run is not ranked. pilots: sittings that were too short
     to count, each with its repeats, wall_s and cpu_s of training. shared: the runs of a suite had this
-    draw in common, and the first of them to end revealed its nonce.
+    nonce in common, so that the same is held out of a fixed text; the first to end revealed it.
     """
 
     seed: int

@@ -6,7 +6,10 @@ tinyshakespeare are its yardstick (github.com/karpathy/nanoGPT).
 
 `split=random`: a random contiguous tenth is held out (for pydocs a random run of whole topics). All
 draws of a window hold out the same part, since they lie in one worker's memory, where one draw's
-training text must not contain another's answers. What differs is where the training text begins.
+training text must not contain another's answers. What differs is where the training text begins: within
+a twentieth of its length after the held-out part, so that it ends beside it, as it does when published.
+Begun anywhere, the end of the text, which is what one learns who learns little, would be near the
+held-out part in some draws and far from it in others, and that is worth a tenth of a nat.
 A grammar's draws are texts of their own. `split=nanogpt`: the first nine tenths train and the last
 tenth is held out, as published.
 
@@ -30,6 +33,7 @@ from tasks.sequence import SequenceSpec
 
 LEAST_SEGMENTS = 20
 WINDOW_BYTES = 1 << 28
+TURN = 20  # the part of the training text within which it may begin
 MAX_SHARDS = 20  # 4 GB, which is what one message holds
 MAX_REPEATS = (
     64  # every one is examined, and an examination takes longer than the shortest training
@@ -307,6 +311,7 @@ class NanoGPT(Task):
             held, rest = cutting.ring(text.data, int(n * 0.9), n, 0)
         else:
             where, turn = (cutting.random(entropy, key) for key in ([0], [1, r]))
+            turn %= max(1, (n - tenth) // TURN)
             start = where % (n - tenth + 1)
             stop = start + tenth
             if text.sections is not None:

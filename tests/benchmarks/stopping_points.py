@@ -4,8 +4,8 @@
 
 Exam runs are never paused, so how much they learn is fixed beforehand, here: for every setting below and
 every bar of a text's ladder, the least number of bytes with which the median over --draws random tenths
-is --spare below the bar (between random tenths scores have a standard deviation of 0.04), by bisection
-to 8 %. The draws are of this script's own seeds; an exam's nonces are random. The runs of a suite
+is --spare below the bar (between random tenths scores have a standard deviation of about 0.05), by bisection
+to 20 %. The draws are of this script's own seeds; an exam's nonces are random. The runs of a suite
 (configs/suite/tinyshakespeare.yaml) are the cheapest rows, and algo=backprop_tuned looks them up.
 """
 
@@ -54,20 +54,12 @@ Setting = tuple[str, str, str]
 # Algorithm, the field that says how much is learned (bytes, or as a fraction), and settings to be tried.
 TRIED: dict[str, list[Setting]] = {
     "tinyshakespeare": [
-        *(("ngram", "last_bytes", f"order={order}") for order in (3, 4, 5, 7)),
-        *(
-            ("hashed_softmax", "train_bytes", s)
-            for s in (SOFTMAX_188, SOFTMAX_160, SOFTMAX_147, "")
-        ),
-        *(
-            ("hashed_mlp", "train_bytes", s)
-            for s in ("embed=16 lr_shared=0.312", MLP_160, MLP_142, "")
-        ),
+        *(("ngram", "last_bytes", f"order={order}") for order in (4, 5, 7)),
+        *(("hashed_softmax", "train_bytes", s) for s in (SOFTMAX_188, SOFTMAX_160, SOFTMAX_147)),
+        *(("hashed_mlp", "train_bytes", s) for s in (MLP_160, MLP_142)),
         ("ppm", "last_bytes", ""),
         ("mixer", "last_bytes", ""),
         ("transformer", "epochs", "n_embd=32 n_head=1 batch_size=8 first_batch=2"),
-        ("transformer", "epochs", "n_embd=48 batch_size=8 first_batch=2"),
-        ("transformer", "epochs", ""),
     ],
     "grammar": [
         *(("ngram", "last_bytes", f"order={order}") for order in (5, 7)),
@@ -150,9 +142,9 @@ class Tried:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--text", default="tinyshakespeare", help="or grammar")
-    parser.add_argument("--draws", type=int, default=9)
-    parser.add_argument("--spare", type=float, default=0.02, help="nats below the bar")
-    parser.add_argument("--precision", type=float, default=1.08, help="of sizes, as a ratio")
+    parser.add_argument("--draws", type=int, default=7)
+    parser.add_argument("--spare", type=float, default=0.03, help="nats below the bar")
+    parser.add_argument("--precision", type=float, default=1.2, help="of sizes, as a ratio")
     parser.add_argument("--only", nargs="+", help="algorithms")
     parser.add_argument(
         "--out", type=Path, help="csv file to append to; none is written without it"
@@ -163,7 +155,7 @@ def main() -> None:
         for row in cheapest(args.suite, args.text):
             print(f"  - task.bar={row['bar']} algo={row['algo']} {row['words']}")
         return
-    task = NanoGPT(text=args.text)
+    task = NanoGPT(text=args.text, score_bytes=65_536)  # half of what is held out says enough
     draws = [task.draws([seed, 31 + seed], 1)[0] for seed in range(1000, 1000 + args.draws)]
     most = len(draws[0].train["text"])
     for name, size_field, text in TRIED[args.text]:
