@@ -78,7 +78,7 @@ class ForwardForward(Algorithm):
 
     context: int = 8
     fade: float = 0.7
-    layers: int = 1
+    layers: int = 2
     hidden: int = 512
     learn_gates: bool = True
     density: float = 0.5
@@ -86,7 +86,7 @@ class ForwardForward(Algorithm):
     init: float = 0.01
     lr: float = 0.03
     batch: int = 256
-    steps: int = 5000
+    steps: int = 2600
     epochs: float = 4.0
 
     def __post_init__(self) -> None:

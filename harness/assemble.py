@@ -66,10 +66,10 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         )
         each = outcome.score.predictions // len(outcome.draws)
         head = headline(run.meter, outcome.rows, sitting.phases, each, skill)
-        shortest_s = min(p.wall_s for p in sitting.phases if p.phase == "train")
-        if shortest_s < run.meter.floor_s:
+        trained_s = [p.wall_s for p in sitting.phases if p.phase == "train"]
+        if sum(trained_s) < run.meter.floor_s:
             warnings.append(
-                f"the training window of {shortest_s:.3g} s is below the meter's "
+                f"the training window of {sum(trained_s):.3g} s is below the meter's "
                 f"floor of {run.meter.floor_s:g} s"
             )
         if outcome.empty and head.energy_j.value < 3 * outcome.empty.energy_j:

@@ -62,6 +62,12 @@ class CurveRun(Run):
             self._train_with_pauses(sitting, outcome)
         finally:
             sitting.tree.signal(signal.SIGCONT)
+        floor_s = self.meter.floor_s
+        if below := sum(point.wall_s < floor_s for point in outcome.curve):
+            sitting.warnings.append(
+                f"{below} points of the curve lie below the meter's floor of {floor_s:g} s: their joules "
+                "are rough"
+            )
         if not outcome.curve:
             sitting.warnings.append(
                 f"algo={self.config.algo.name} shows no predictor before the end of its training, or "
@@ -74,8 +80,8 @@ class CurveRun(Run):
         pauses = {name: self.settings[name] for name in ("first_s", "ratio")}
         request = {"do": "train", "draws": [draw.train], "pauses": pauses}
         while True:
-            left_s = sitting.limits.train_s - sitting.spent("train")[1]
-            with sitting.bounded("train", 1, max(0.001, left_s)), going_on(sitting):
+            limit_s, trained_s = sitting.limits.train_s, sitting.spent("train")[1]
+            with sitting.bounded("train", 1, limit_s, trained_s), going_on(sitting):
                 reply = sitting.ask_training(request, [draw], self.task.answer)
             if reply["is"] == "trained":
                 return

@@ -12,7 +12,7 @@ from harness.metering import PHASE
 from metrics.joint import disagreements
 from metrics.meter import Meter, MeterError, Window, headline, monotonic_s, total, total_net
 from metrics.polled import Mark
-from metrics.record import RUN, EnergyRow, Headline, Interval, Record
+from metrics.record import CURVE, RUN, EnergyRow, Headline, Interval, Record
 from metrics.store import Store
 from metrics.wall import Wall
 from reports.runs import print_result
@@ -25,6 +25,10 @@ def import_log(results: str, name: str, csv: str, clock_offset_s: float, max_gap
     if old.headline is None:
         raise BadInputError(
             f"run {old.run} did not finish ({old.status}); there is nothing to join"
+        )
+    if old.kind == CURVE:
+        raise BadInputError(
+            f"{old.run} is a curve, whose points no log can be joined to; draw it with the meter instead"
         )
     if not all(phase.begin_unix_s for phase in old.phases):
         raise BadInputError(f"run {old.run} does not say when its phases began; run it again")

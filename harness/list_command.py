@@ -49,8 +49,16 @@ def show_fields(console: Console, name: str) -> int:
         for choice in registry.choices(group)
         if name in (choice.name, choice.option)
     ]
+    if name in names():
+        suite = load(name)
+        console.print(f"[bold]suite={name}[/]  {len(suite['runs'])} runs of: ", end="")
+        console.print(f"{' '.join(suite['words'])}\n", markup=False)
+        for run in suite["runs"]:
+            console.print(f"  {' '.join(run)}", markup=False, soft_wrap=True)
+        return 0
     if not found:
         known = {choice.name for group in GROUPS for choice in registry.choices(group)}
+        known |= set(names())
         raise BadInputError(
             f"nothing is called {name}{did_you_mean(name, known)}; there are: {', '.join(sorted(known))}"
         )

@@ -86,9 +86,10 @@ def replay(name: str, results: str) -> int:
     """The same configuration, seed, nonce and repeats as an earlier run, as a new Record."""
     old = Store(results).find(name)
     if old.kind == CURVE:
+        words = [w for w in old.settings["overrides"] if not w.startswith("curve.")]
         raise BadInputError(
             f"{old.run} is a curve, which is no exam; draw another with bench curve, or sit the exam "
-            f"with: bench run {shlex.join(old.settings['overrides'])}"
+            f"with: bench run {shlex.join(words)}"
         )
     if old.kind == TRIAL:
         raise BadInputError(

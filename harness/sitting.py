@@ -95,12 +95,19 @@ class Sitting(Windows):
         self.meter.close()
 
     @contextlib.contextmanager
-    def bounded(self, phase: str, repeats: int, limit_s: float) -> Iterator[None]:
-        """A window at whose limit the worker is killed, whatever it and the parent are doing."""
+    def bounded(
+        self, phase: str, repeats: int, limit_s: float, before_s: float = 0.0
+    ) -> Iterator[None]:
+        """A window at whose limit the worker is killed, whatever it and the parent are doing.
+
+        before_s: how much of the limit has been spent in earlier windows of the phase.
+        """
+        field = {"evaluation": "inference"}.get(phase, phase)
         late = (
-            f"the worker was still in {phase} after limits.{phase}_s={limit_s:g} and was ended; raise "
+            f"the worker was still in {phase} after limits.{field}_s={limit_s:g} and was ended; raise "
             "the limit if that was to be expected"
         )
+        limit_s = max(0.001, limit_s - before_s)
         watchdog = self._watchdog(limit_s, late)
         with self.window(phase, repeats), running(watchdog):
             yield

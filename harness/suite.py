@@ -5,9 +5,9 @@
 A suite is `configs/suite/NAME.yaml` or a file of one's own: `words` go to every run, `runs` are the
 words of each. What else is on the command line goes to every run as well; comma lists there are swept,
 and the whole suite is sat once for each of their combinations, so that what is compared lies close
-together in time. Runs of one combination share their nonce, and with it what is held out of a fixed text; how many
-draws lie in one window is each run's own. The nonce is thus known once the first of them has left its
-Record, when the code of all is long hashed.
+together in time. Runs of one combination share their nonce, and with it what is held out of a fixed
+text; how many draws lie in one window is each run's own. The nonce is thus known once the first of them
+has left its Record, when the code of all is long hashed.
 """
 
 from __future__ import annotations

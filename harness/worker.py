@@ -107,6 +107,7 @@ class Worker:
 
     def _pause(self, event: Progress) -> bool:
         """Lets the parent question the predictor as it stands. Whether training shall go on."""
+        self._first_answer(event.predictor)  # what it puts off until then is training
         synchronise()
         told = {"step": event.step, "of": event.of, "loss": as_float(event.loss)}
         self.predictors.append(event.predictor)

@@ -1,9 +1,10 @@
 """The Pareto front: at every bar, what each algorithm spends to meet it, and who spends least.
 
-Rows are medians over the runs of one configuration held to one bar (`task.bar`). Of several
-configurations of an algorithm the cheapest that meets the bar stands for it, those that adapt within a
-segment apart from those that do not. Task variants, access models, energy sources and device classes
-are never mixed.
+Rows are medians over the runs of one configuration held to one bar (`task.bar`), with the latest of
+its code. Of several configurations of an algorithm the cheapest that meets the bar stands for it, those
+that adapt within a segment apart from those that do not; but one with less than half the runs of
+another, or with failures, comes behind it. Task variants, access models, energy sources and device
+classes are never mixed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Row:
     meets: whether the median score meets the bar; met: how many of the runs do. sign: 1 where more is
     better. inference_j: J per prediction. peak_bytes: resident memory in training. crosses: from how
     many predictions on its training and predictions together cost less than those of the bar's first
-    row; None where that never happens.
+    row; None where that never happens, or where one of the two does not meet the bar.
     """
 
     board: Board
@@ -63,6 +64,11 @@ class Row:
         return self.algo + (", adapts" if self.adapts else "")
 
     @property
+    def standing(self) -> tuple[float, ...]:
+        """What an algorithm's configurations are chosen by, the better the smaller."""
+        return (self.failed, *self.order)
+
+    @property
     def order(self) -> tuple[float, ...]:
         """Rows that meet the bar by energy, then the others by score."""
         return (0, self.energy_j) if self.meets else (1, -self.sign * self.score)
@@ -75,6 +81,8 @@ def front(folder: Path, csv_path: str | None) -> int:
     for problem in loaded.problems:
         print(f"bench: {problem}", file=sys.stderr)
     rows = front_rows(loaded.records)
+    for label in lost(loaded.records):
+        print(f"bench: every run of {label} failed", file=sys.stderr)
     if not rows:
         raise StoreError(
             f"no run in {store.path} was held to a bar; make some with: "
@@ -98,25 +106,38 @@ def front_rows(lines: list[Line]) -> list[Row]:
     for line in lines:
         if line.counts and line.task.bar is not None:
             algorithm = line.algorithm
-            which = (algorithm.config_sha256, algorithm.code_sha256, line.host.threads)
-            groups[_board(line), line.task.bar, algorithm.name, which].append(line)
-    best: dict[tuple[Board, float], dict[str, Row]] = defaultdict(dict)
+            which = (algorithm.name, algorithm.config_sha256, line.host.threads)
+            groups[_board(line), line.task.bar, which].append(line)
+    able: dict[tuple[Board, float], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for group in groups.values():
-        row = _row(group)
+        latest = group[-1].algorithm.code_sha256
+        row = _row([line for line in group if line.algorithm.code_sha256 == latest])
         if row is not None:
-            rows = best[row.board, row.bar]
-            if row.label not in rows or row.order < rows[row.label].order:
-                rows[row.label] = row
+            able[row.board, row.bar][row.label].append(row)
     out: list[Row] = []
-    for rows in best.values():
-        ordered = sorted(rows.values(), key=lambda row: row.order)
+    for by_label in able.values():
+        chosen = []
+        for rows in by_label.values():
+            most = max(row.runs for row in rows)
+            chosen.append(min((r for r in rows if 2 * r.runs >= most), key=lambda r: r.standing))
+        ordered = sorted(chosen, key=lambda row: row.order)
         out += [replace(row, crosses=crossing(ordered[0], row)) for row in ordered]
     return sorted(out, key=lambda row: (row.board, row.sign * row.bar, row.order))
 
 
+def lost(lines: list[Line]) -> list[str]:
+    """Algorithms with settings of which no run finished, at bars."""
+    seen: dict[tuple[str, str, float], list[bool]] = defaultdict(list)
+    for line in lines:
+        if line.counts and line.task.bar is not None:
+            key = line.algorithm.name, line.algorithm.config_sha256[:12], line.task.bar
+            seen[key].append(line.headline is None)
+    return [f"{name} ({sha}) at {bar:.4g}" for (name, sha, bar), all_ in seen.items() if all(all_)]
+
+
 def crossing(first: Row, other: Row) -> float | None:
     """From how many predictions on `other` costs less than `first`; None for never."""
-    if other is first:
+    if other is first or not (first.meets and other.meets):
         return None
     saved_j = first.inference_j - other.inference_j
     behind_j = other.energy_j - first.energy_j
@@ -131,7 +152,7 @@ def _board(line: Line) -> Board:
 
 
 def _row(group: list[Line]) -> Row | None:
-    """None where no run finished."""
+    """None where no run finished, which `front` says apart."""
     first, task = group[0], group[0].task
     done = [(g, g.headline, g.score) for g in group if g.headline and g.score]
     if not done or task.bar is None:
@@ -213,21 +234,23 @@ def _cells(row: Row) -> list[str]:
 
 
 def print_growth(rows: list[Row]) -> None:
-    """J per byte of text and the score, for texts that come in several lengths."""
+    """J per byte of the text that was given, and the score, for texts of several lengths; by bar."""
     console = table_console(150)
     growth: dict[tuple[str, ...], dict[str, dict[int, Row]]] = defaultdict(
         lambda: defaultdict(dict)
     )
     for row in rows:
-        same = (row.board[0], row.text, *row.board[2:])
+        same = (row.board[0], row.text, *row.board[2:], f"{row.bar:.4g}")
         known = growth[same][row.label].get(row.text_bytes)
         if row.text_bytes and (known is None or row.energy_j < known.energy_j):
             growth[same][row.label][row.text_bytes] = row
-    for (task, text, *_), by_label in growth.items():
+    for (task, text, *_, bar), by_label in growth.items():
         sizes = sorted({size for found in by_label.values() for size in found})
         if len(sizes) < 2:
             continue
-        console.print(f"{task} {text}: J per byte of text, and score", style="bold", markup=False)
+        console.print(
+            f"{task} {text}, bar {bar}: J per byte of text, and score", style="bold", markup=False
+        )
         table = Table(box=None, pad_edge=False)
         table.add_column("algo")
         for size in sizes:

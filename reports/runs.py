@@ -227,6 +227,8 @@ def _apart(left: Record, right: Record) -> list[str]:
     reasons = []
     if (left.task.variant, left.task.access) != (right.task.variant, right.task.access):
         reasons.append("the runs sat different tasks")
+    if left.kind != right.kind:
+        reasons.append(f"one is a {left.kind}, the other a {right.kind}")
     if left.host.device_class != right.host.device_class:
         reasons.append(f"different devices ({left.host.device_class}; {right.host.device_class})")
     if left.headline and right.headline and left.headline.source != right.headline.source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,15 @@ from algorithms.backprop_tuned import (
 from algorithms.base import Refused
 from algorithms.hashed_softmax import HashedSoftmax
 from harness.load import sources
+from metrics.record import Record
+from metrics.store import Store
+from tests.conftest import Bench
 from tests.opponents import answers, segments, train, words
+
+
+@pytest.fixture(autouse=True)
+def t_has_a_headline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(backprop_tuned.HEADLINE, "t", 1.5)
 
 
 def row(bar: float, cpu_ms: float, adapt: bool = False, text: str = "t") -> Row:
@@ -61,7 +70,7 @@ def test_a_harder_bar_that_was_cheaper_is_taken(monkeypatch: pytest.MonkeyPatch)
     assert cheapest("t", 1.5, False) is rows[1]
     assert cheapest("t", 1.5, True) is rows[2]
     with pytest.raises(
-        Refused, match=r"bar=1.35: .* hardest that was met is 1.4; take that, or algo.adapt"
+        Refused, match=r"bar=1.35: .* hardest that was met is 1.4; take that, or algo.adapt=true"
     ):
         cheapest("t", 1.35, False)
     with pytest.raises(Refused, match=r"algo.text=v: there is evidence for t, u alone"):
@@ -81,3 +90,22 @@ def test_its_code_is_that_of_all_families_and_the_evidence() -> None:
     names = {path.name for path in sources("algorithms.backprop_tuned.BackpropTuned")}
     assert {"stopping_points.csv", "hashed_softmax.cpp", "backprop_gpt.py"} <= names
     assert FAMILIES[0] == "hashed_softmax"
+
+
+def test_text_and_bar_are_the_tasks_own(bench: Bench, home: Path) -> None:
+    words = (
+        "task=nanogpt",
+        "task.text=grammar",
+        "task.bytes=40000",
+        "repeats=1",
+        "algo=backprop_tuned",
+    )
+    bench("run", *words, "task.bar=0.9026")
+    (record,) = Store(home / "results").load(Record).records
+    assert record.algorithm.config == {"text": "grammar", "bar": 0.9026, "adapt": False}
+    assert (
+        "no gradient-trained model here has met it"
+        in bench("run", *words, "task.bar=0.7", code=2).stderr
+    )
+    done = bench("run", "task=nanogpt", "algo=backprop_tuned", code=2)
+    assert "algo.text=pydocs" in done.stderr and "algo.text=tinyshakespeare" in done.stderr

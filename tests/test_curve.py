@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -150,6 +151,36 @@ def test_what_was_measured_before_a_failure_is_kept(bench: Bench, home: Path) ->
     assert record.curve[0].score == pytest.approx(np.log(256), abs=1e-3)
     assert record.run in done.stderr
     assert "100 %" not in bench("show", "last").stdout
+
+
+@dataclass
+class PutsOff(Algorithm):
+    """A predictor that does its work in its first answer."""
+
+    families = ("sequence",)
+
+    def train(self, data: dict[str, np.ndarray]) -> Any:
+        yield Progress(1, 2, None, Lazy(0.3))
+        return Lazy(0.3)
+
+
+class Lazy(Sequence):
+    def __init__(self, seconds: float) -> None:
+        self.left_s = seconds
+
+    def predict(self) -> np.ndarray:
+        end_s, self.left_s = time.process_time() + self.left_s, 0.0
+        while time.process_time() < end_s:
+            pass
+        return super().predict()
+
+
+def test_what_a_predictor_puts_off_is_on_the_bill(bench: Bench, home: Path) -> None:
+    bench("curve", *GRAMMAR, f"algo={__file__}:PutsOff", "curve.first_s=1e-9")
+    points = only_record(home).curve
+    assert [point.cpu_s > 0.3 * (i + 1) for i, point in enumerate(points)] == [True, True]
+    bench("import", "last", "none.csv", code=2)
+    assert len(Store(home / "results").load(Record).records) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reports.front import crossing, front_rows
+from reports.front import crossing, front_rows, lost
 from reports.leaderboard import Line
 from tests.test_reports import line as record
 
@@ -90,6 +90,28 @@ def test_bars_and_boards_are_apart_and_easy_bars_first() -> None:
     ]
 
 
+def test_who_misses_the_bar_crosses_nobody() -> None:
+    rows = front_rows([line("a", 5, 1.4, inference_j=2e-6), line("b", 1, 1.6, inference_j=1e-9)])
+    assert [row.algo for row in rows] == ["a", "b"] and rows[1].crosses is None
+    rows = front_rows([line("a", 5, 1.5, inference_j=2e-6), line("b", 1, 1.6, inference_j=1e-9)])
+    assert rows[1].crosses is None
+
+
+def test_one_lucky_run_does_not_stand_for_five() -> None:
+    lucky, steady = line("a", 2, 1.469, config=1), [line("a", 5, 1.46, config=2)] * 5
+    assert [row.energy_j for row in front_rows([lucky, *steady])] == [5]
+    failing = [line("a", 1, 1.4, config=3)] * 4 + [line("a", 1, 1.4, config=3, status="failed")]
+    failing[-1].headline = None
+    (row,) = front_rows([*failing, *steady])
+    assert row.energy_j == 5 and row.failed == 0
+
+
+def test_settings_of_which_no_run_finished_are_named() -> None:
+    gone = line("a", 1, 1.4, status="failed")
+    gone.headline = None
+    assert front_rows([gone]) == [] and lost([gone, line("b", 1, 1.4)]) == ["a (aNone) at 1.47"]
+
+
 def test_what_does_not_count_is_left_out() -> None:
     assert order(line("a", 1, 1.4, kind="curve"), line("b", 1, 1.4, status="interrupted")) == []
 
@@ -100,14 +122,13 @@ def test_what_does_not_count_is_left_out() -> None:
         (11.0, 1e-6, 10 / 1e-6),  # 10 J behind, 1 µJ better with every prediction
         (11.0, 2e-6, None),  # never: no better per prediction
         (11.0, 3e-6, None),
-        (1.0, 1e-6, 0.0),  # at once
     ],
 )
 def test_where_totals_cross(other_j: float, other_each: float, after: float | None) -> None:
     first, other = front_rows(
         [
             line("first", 1.0, 1.4, inference_j=2e-6),
-            line("other", other_j, 1.4 if other_j > 1 else 1.6, inference_j=other_each),
+            line("other", other_j, 1.4, inference_j=other_each),
         ]
     )
     assert first.algo == "first" and first.crosses is None

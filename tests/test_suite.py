@@ -57,7 +57,7 @@ def test_runs_share_their_draw_and_no_other(bench: Bench, home: Path) -> None:
     ]
     assert all(r.draw.shared for r in records)
     hashes = [r.task.data_sha256 for r in records]
-    assert hashes[0] == hashes[1] != hashes[2] == hashes[3]
+    assert hashes[0] == hashes[1] != hashes[2] == hashes[3]  # with as many draws in a window
     front = bench("front", "--csv", "front.csv").stdout
     assert "ngram" in front and "2 of 2" in front and "0 of 2, not met" in front
     assert (home / "front.csv").read_text().count("\n") == 3
