@@ -8,12 +8,16 @@ found; where it was changed since, the Record says so and has none.
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness import registry
 from harness.errors import BadInputError
+from harness.load import is_file_target
 from metrics import record as rec
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 FILE = "found.yaml"
 BY_HAND = "by_hand"
+SET_BY_HAND = "set_by_hand"
 NEEDED = ("process", "trials", "find_j", "source", "config_sha256")  # for a Record, and to equal it
 
 
@@ -34,7 +39,10 @@ def provenance(algo: Choosing) -> tuple[str, dict[str, Any] | None, list[str]]:
     """A configuration's process, what its search says of itself, and what a reader must be told."""
     found = algo.about.get("found")
     if found is None:
-        return "as_published", None, []
+        return "as_published" if published(algo) else SET_BY_HAND, None, []
+    if found.get("found_sha256", of_search(found)) != of_search(found):
+        note = f"what stands below about.found is not what {found['process']} wrote: it was changed since"
+        return BY_HAND, None, [note]
     if sha256(algo) != found["config_sha256"]:
         note = (
             f"the configuration is not the one that {found['process']} found: it was changed since"
@@ -43,13 +51,32 @@ def provenance(algo: Choosing) -> tuple[str, dict[str, Any] | None, list[str]]:
     return str(found["process"]), dict(found), []
 
 
+def published(algo: Choosing) -> bool:
+    """Whether every field is as in the yaml, or the class, of its name; what follows the task is."""
+    if is_file_target(algo.target):
+        choices = registry.find("algo", algo.target)
+    else:
+        choices = [c for c in registry.choices("algo") if c.target == algo.target]
+    return any(
+        all(algo.fields.get(n) == v for n, v in c.fields.items() if not str(v).startswith("${"))
+        for c in choices
+    )
+
+
+def of_search(found: dict[str, Any]) -> str:
+    """Identity of what a search says of itself."""
+    rest = {name: value for name, value in found.items() if name != "found_sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()
+
+
 def write(folder: Path, algo: Choosing, found: dict[str, Any], description: str) -> Path:
     """Writes found.yaml, whole or not at all; returns its path."""
     path = folder / FILE
+    found = yaml.safe_load(yaml.safe_dump({**found, "config_sha256": sha256(algo)}))
     whole = {
         "about": {
             "description": description,
-            "found": {**found, "config_sha256": sha256(algo)},
+            "found": {**found, "found_sha256": of_search(found)},
         },
         "_target_": algo.target,
         **algo.fields,
@@ -84,7 +111,7 @@ def load(file: Path) -> dict[str, Any]:
         content = yaml.safe_load(file.read_bytes())
     except OSError as error:
         raise BadInputError(f"cannot read {file}: {error.strerror}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInputError(f"{file} is no yaml: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict) or not isinstance(content.get("_target_"), str):
         raise BadInputError(
@@ -98,4 +125,31 @@ def load(file: Path) -> dict[str, Any]:
     missing = [n for n in NEEDED if n not in found] if isinstance(found, dict) else NEEDED
     if found is not None and missing:
         raise BadInputError(f"{file}: about.found lacks {', '.join(missing)}")
+    if found is not None and (wrong := [n for n, kind in KINDS.items() if not kind(found.get(n))]):
+        raise BadInputError(
+            f"{file}: about.found is not as bench tune wrote it: {wrong[0]} is {found.get(wrong[0])!r}"
+        )
     return content
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _joules(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf
+
+
+def _word(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+KINDS = {
+    "trials": _count,
+    "find_j": _joules,
+    "find_low_j": lambda value: value is None or _joules(value),
+    "find_high_j": lambda value: value is None or _joules(value),
+    "process": _word,
+    "source": _word,
+    "config_sha256": _word,
+}

@@ -12,7 +12,7 @@ from harness.metering import PHASE
 from metrics.joint import disagreements
 from metrics.meter import Meter, MeterError, Window, headline, monotonic_s, total, total_net
 from metrics.polled import Mark
-from metrics.record import CURVE, RUN, EnergyRow, Headline, Interval, Record
+from metrics.record import CURVE, RUN, TRIAL, EnergyRow, Headline, Interval, Record
 from metrics.store import Store
 from metrics.wall import Wall
 from reports.runs import print_result
@@ -29,6 +29,11 @@ def import_log(results: str, name: str, csv: str, clock_offset_s: float, max_gap
     if old.kind == CURVE:
         raise BadInputError(
             f"{old.run} is a curve, whose points no log can be joined to; draw it with the meter instead"
+        )
+    if old.kind == TRIAL:
+        raise BadInputError(
+            f"{old.run} is a trial of a search, whose joules are in what the search says of itself; sit an "
+            "exam with what it found, and join the log to that"
         )
     if not all(phase.begin_unix_s for phase in old.phases):
         raise BadInputError(f"run {old.run} does not say when its phases began; run it again")

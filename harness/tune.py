@@ -106,8 +106,12 @@ class Search(Tally):
                     row.state, row.error = "refused", f"refused: {proposal.refusal}"
                 self.rows.append(row)
             if row.state != "refused":
+                if (over := self._over()) and row.attempts:  # it was cut short, and would be again
+                    return over
                 self._sit(row, range(self.rules.draws), self._limits())
             self._save(row)
+            if row.state == "asked":
+                return self._over() or "the last trial was cut short"
             self.say(self.line(row))
             with self._costing():
                 self.process.tell(told(row))
@@ -122,17 +126,22 @@ class Search(Tally):
             )
         if budget.trials is not None and len(self.rows) >= budget.trials:
             return f"budget.trials={budget.trials} reached"
-        done = [row for row in self.rows if row.state == "done"]
-        confirmations = min(rules.confirm + 1, len(done)) * rules.confirm_draws / rules.draws
+        first, times = self._first_round(), rules.confirm_draws / rules.draws
         if budget.energy_j is not None:
-            each_j = statistics.median([row.spent_j for row in done] or [0.0])
-            if self.spent()["value"] + confirmations * each_j >= budget.energy_j:
+            held_j = times * sum(row.spent_j for row in first)
+            if self.spent()["value"] + held_j >= budget.energy_j:
                 return f"budget.energy_j={budget.energy_j:.4g} spent, confirmations included"
         if budget.wall_s is not None:
-            each_s = statistics.median([row.wall_s for row in done] or [0.0])
-            if self.wall_s() + confirmations * each_s >= budget.wall_s:
+            held_s = times * sum(row.wall_s for row in first)
+            if self.wall_s() + held_s >= budget.wall_s:
                 return f"budget.wall_s={budget.wall_s:g} over, confirmations included"
         return None
+
+    def _over(self) -> str | None:
+        """Whether no time is left at all."""
+        limit_s = self.budget.wall_s
+        over = limit_s is not None and self.wall_s() >= limit_s
+        return f"budget.wall_s={limit_s:g} over; the last trial was cut short" if over else None
 
     def _sit(self, row: Trial, draws: range, limits: dict[str, float]) -> None:
         """Sits a row's draws; the row is written before and must be saved after it."""
@@ -143,12 +152,15 @@ class Search(Tally):
         try:
             for draw in draws:
                 mark = {"stage": row.stage, "number": row.number, "draw": draw}
-                sats.append(self.sit(row.fields, draw, mark, limits))
+                try:
+                    sats.append(self.sit(row.fields, draw, mark, limits))
+                except BadInputError:  # it never began; what earlier draws spent is in already
+                    row.attempts -= 1
+                    raise
                 self._add(row, sats[-1])
                 if sats[-1].status != "ok":
                     break
-        except BaseException:  # it never began, or what it spent is in already
-            row.attempts -= 1
+        except BaseException:
             row.state = "asked"
             self._save(row)
             raise
@@ -162,6 +174,9 @@ class Search(Tally):
             row.state = "asked"
             self._save(row)
             raise KeyboardInterrupt
+        if row.stage == SEARCH and " after limits." in (last.error or "") and self._over():
+            row.state = "asked"  # it was the budget's time that was up, not its own
+            return
         if last.status == "ok" and len(scores) == len(joules) == len(sats):
             row.state, row.error = "done", None
             row.score, row.energy_j = statistics.median(scores), statistics.median(joules)
@@ -211,23 +226,37 @@ class Search(Tally):
         """The best on further draws, and the published settings with them where they meet the bar, since
         times drift; while none does the next best, and at last those with the best scores."""
         rules = self.rules
-        for round_ in range(ROUNDS if rules.confirm_draws else 0):
+        for round_ in range(ROUNDS if rules.confirm and rules.confirm_draws else 0):
             known = {row.number for row in self.confirmations}
             rest = [trial for trial in self.best() if trial.number not in known]
             if round_ == 0:
-                rest = self.best()  # a search that goes on has some confirmed already
-                also = [t for t in rest[rules.confirm :] if t.fields == self.problem.published]
-                rest = rest[: rules.confirm] + [t for t in also if told(t).met]
+                rest = self._first_round()  # a search that goes on has some confirmed already
             elif round_ == ROUNDS - 1:
                 sign = -1 if self.problem.direction == "max" else 1
                 rest.sort(key=lambda trial: sign * (trial.score or 0.0))
-            if round_ and not (rest and told(rest[0]).met):
+            if round_ and not (rest and told(rest[0]).met and self._affords(rest[: rules.confirm])):
                 return
             for draw in range(rules.draws, rules.draws + rules.confirm_draws):
                 for trial in rest[: rules.confirm + (round_ == 0)]:
                     self._confirm_on(trial, draw)
             if any(choice.met for choice in self.confirmed_ones()):
                 return
+
+    def _first_round(self) -> list[Trial]:
+        """Who is confirmed in any case: the best, and the published settings if they meet the bar."""
+        best, count = self.best(), self.rules.confirm
+        if not count or not self.rules.confirm_draws:
+            return []
+        also = [t for t in best[count:] if t.fields == self.problem.published and told(t).met]
+        return best[:count] + also
+
+    def _affords(self, rest: list[Trial]) -> bool:
+        """Whether so many can be confirmed beyond what was held back for the first round."""
+        times, budget = self.rules.confirm_draws / self.rules.draws, self.budget
+        joules = self.spent()["value"] + times * sum(row.spent_j for row in rest)
+        wall_s = self.wall_s() + times * sum(row.wall_s for row in rest)
+        over_j = budget.energy_j is not None and joules > budget.energy_j
+        return not over_j and (budget.wall_s is None or wall_s <= budget.wall_s)
 
     def _confirm_on(self, trial: Trial, draw: int) -> None:
         key = trial.number, draw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from harness.run_command import keep
 from harness.runner import Hooks
 from harness.search_setup import budget_of, identity, rules_of, search_folder
 from harness.trial_run import Sat, TrialRun, check_draws
-from harness.trials import Trials
+from harness.trials import ENDED, Trials
 from harness.tune import Search
 from metrics.cpu_time import PUBLISHED_W, CpuTime
 from metrics.store import Store
@@ -29,6 +30,7 @@ from reports.search import print_search
 from reports.units import scaled
 from tasks.base import Target, Task
 
+OF_SEARCH = re.compile(r"algo[=.]|process|budget\.|tune\.")  # what is no word of an exam
 SILENT = Hooks(lambda line: None, lambda moment: None)
 
 
@@ -41,6 +43,11 @@ class Tuning:
             raise BadInputError(f"which process? say process=NAME, one of: {known}")
         self.config, self.name = config, config.process.name
         algo = config.algo
+        if algo.about.get("found"):
+            raise BadInputError(
+                f"algo={algo.name}: this yaml is itself what a search found; search from the published one "
+                f"(algo={algo.name})"
+            )
         self.process: Process = construct(config.process.target, config.process.fields, "process")
         held = {w.partition("=")[0].removeprefix("algo.") for w in config.overrides if "=" in w}
         where = f"algo={algo.name}"
@@ -189,8 +196,8 @@ class Tuning:
         done = [asdict(row) for row in search.rows if row.state == "done"]
         print_search(done, choice.trial.number, self.problem.published, figures)
         print(f"found     {path}")
-        task = " ".join(w for w in self.config.overrides if w.startswith("task"))
-        print(f"exam      bench run {task} algo={path}")
+        words = [w for w in self.config.overrides if not OF_SEARCH.match(w)]
+        print(f"exam      bench run {shlex.join([*words, f'algo={path}'])}")
 
     def figures(self, why: str) -> dict[str, Any]:
         """about.found: plain values only."""
@@ -205,7 +212,7 @@ class Tuning:
             "process_config": dict(config.process.fields),
             "search": self.folder.name,
             "seed": config.seed,
-            "trials": len(search.rows),
+            "trials": sum(row.state in ENDED for row in search.rows),
             "failed": sum(row.state == "failed" for row in rows),
             "refused": sum(row.state == "refused" for row in rows),
             "unmetered": sum(row.unmetered for row in rows),

@@ -23,24 +23,16 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
-from metrics.lru_depth import depths
+from metrics.lru_depth import depths, price
+from metrics.tape import SELECT, BytedmdError, Escape, Tape, failed, refuse
 
 NUMBERS = (numbers.Number, np.bool_)  # numpy registers all of its numbers but this one
-
-
-class BytedmdError(ValueError):
-    """A function or arguments that cannot be priced as asked."""
-
-
-class Escape(BytedmdError):
-    """A tracked value was about to leave the trace; what it would have caused could not be priced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,31 +44,6 @@ class Cost:
     reads: int
     trace: np.ndarray
     result: Any
-
-
-class Tape:
-    """Reads in order. Value i < arguments is an argument; instruction t makes value arguments + t.
-
-    reads: int64, the operands of all instructions. arity: operands of each instruction, one byte.
-    """
-
-    def __init__(self) -> None:
-        self.arguments = 0
-        self.reads: Any = array("q")
-        self.arity: Any = bytearray()
-        self.next = 0
-
-    def close(self) -> None:
-        """From here on, an operation on a value that was kept somewhere is an error."""
-        self.reads = self.arity = _Closed()
-
-
-class _Closed:
-    def append(self, value: int) -> NoReturn:
-        raise Escape(
-            "a tracked value was used after its function had ended, so the read is on no bill; "
-            "keep nothing in globals or generators: finish the work, and return numbers or lists"
-        )
 
 
 class Scalar:
@@ -100,7 +67,9 @@ class Scalar:
         """A numpy function of scalars is one operation; one of arrays would hide its reads."""
         scalars = all(type(x) is Scalar or isinstance(x, NUMBERS) for x in inputs)
         if method != "__call__" or options or ufunc.nout != 1 or not scalars:
-            _refuse(f"numpy's {ufunc.__name__} over arrays", "write the loop over scalars")
+            refuse(
+                self._tape, f"numpy's {ufunc.__name__} over arrays", "write the loop over scalars"
+            )
         return apply(ufunc, *inputs)
 
 
@@ -117,8 +86,15 @@ def apply(function: Callable[..., Any], *operands: Any) -> Scalar:
     for x in tracked:
         _same(tape, x)
     values = (x._value if type(x) is Scalar else _literal(x) for x in operands)
-    value = function(*values)
-    _literal(value)
+    operands = tuple(values)
+    try:
+        value = function(*operands)
+    except Exception as error:
+        failed(tape, error)
+    try:
+        _literal(value)
+    except BytedmdError as error:
+        tape.refuse(error)
     for x in tracked:
         tape.reads.append(x._id)
     tape.arity.append(len(tracked))
@@ -148,8 +124,14 @@ def bytedmd(function: Callable[..., Any], *args: Any, bytes_per_scalar: int = 1)
     reads, arity = tape.reads, tape.arity
     try:
         returned = function(*wrapped)
+    except Exception:
+        if tape.refused:
+            raise tape.refused from None
+        raise
     finally:
         tape.close()
+    if tape.refused:
+        raise tape.refused
     kept: set[int] = set()
     result = _unwrap(returned, kept, tape)
     stored: set[int] = set()
@@ -164,21 +146,6 @@ def bytedmd(function: Callable[..., Any], *args: Any, bytes_per_scalar: int = 1)
         np.fromiter(kept, np.int64, len(kept)),
     )
     return Cost(price(trace, bytes_per_scalar), len(trace), trace, result)
-
-
-def price(trace: np.ndarray, bytes_per_scalar: int = 1) -> int:
-    """Sum over reads at depth d (in scalars) and j from (d-1)B+1 to dB of ceil(sqrt(j))."""
-    depth, times = np.unique(trace, return_counts=True)
-    ends = _sum_of_roots(depth * bytes_per_scalar)
-    starts = _sum_of_roots((depth - 1) * bytes_per_scalar)
-    return int(((ends - starts) * times).sum())
-
-
-def _sum_of_roots(n: np.ndarray) -> np.ndarray:
-    """Sum over j = 1 … n of ceil(sqrt(j)): m = ceil(sqrt(n)) occurs n - (m-1)² times, and every k below
-    it 2k - 1 times, so it is m (6n - 2m² + 3m - 1) / 6. Exact in int64 and float64 to n = 1e12."""
-    m = np.ceil(np.sqrt(n)).astype(np.int64)
-    return m * (6 * n - 2 * m * m + 3 * m - 1) // 6
 
 
 def _wrap(tape: Tape, value: Any, seen: dict[int, Any]) -> Any:
@@ -240,17 +207,12 @@ def _literal(value: Any) -> Any:
 
 def _same(tape: Tape, other: Scalar) -> None:
     if other._tape is not tape:
-        raise Escape(
+        error = Escape(
             "a tracked value of another call was used, so the read cannot be priced; "
             "pass it as an argument"
         )
-
-
-def _refuse(what: str, instead: str) -> NoReturn:
-    raise Escape(
-        f"{what} takes a tracked value out of the trace: what it decides from there would cost "
-        f"nothing, so the figure would be too low; {instead}"
-    )
+        other._tape.refused = other._tape.refused or error
+        tape.refuse(error)
 
 
 def _operation(function: Callable[..., Any], swapped: bool = False) -> Callable[..., Any]:
@@ -261,14 +223,20 @@ def _operation(function: Callable[..., Any], swapped: bool = False) -> Callable[
         if type(other) is Scalar:
             if other._tape is not tape:
                 _same(tape, other)
-            result = function(self._value, other._value)
+            try:
+                result = function(self._value, other._value)
+            except Exception as error:
+                failed(tape, error)
             tape.reads.append(self._id)
             tape.reads.append(other._id)
             tape.arity.append(2)
         else:
             if type(other) is not float and not isinstance(other, NUMBERS):
                 return NotImplemented
-            result = function(other, self._value) if swapped else function(self._value, other)
+            try:
+                result = function(other, self._value) if swapped else function(self._value, other)
+            except Exception as error:
+                failed(tape, error)
             tape.reads.append(self._id)
             tape.arity.append(1)
         identity = tape.next
@@ -287,7 +255,7 @@ def _unary(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _escape(what: str, instead: str) -> Callable[..., Any]:
     def method(self: Scalar, *ignored: Any, **options: Any) -> NoReturn:
-        _refuse(what, instead)
+        refuse(self._tape, what, instead)
 
     return method
 
@@ -308,9 +276,6 @@ _equip(("floor", "ceil", "trunc"), lambda name: _unary(getattr(math, name)))
 _equip(("round",), lambda name: _unary(round))
 
 USE = "use apply(function, x), which prices the read and stays tracked"
-SELECT = (
-    "compute both and choose by arithmetic, or by apply(lambda c, a, b: a if c else b, c, a, b)"
-)
 SCAN = "read every element it may be, and choose by arithmetic"
 ESCAPES = {
     "bool": ("branching on a value (if, while, and, or, not, in, min, max, sorted)", SELECT),

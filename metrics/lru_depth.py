@@ -87,3 +87,18 @@ def freed_above(freed: np.ndarray) -> np.ndarray:
         moved[to], counted[to] = now, count
         now, count = moved, counted
     return count[rank].astype(np.int64)
+
+
+def price(trace: np.ndarray, bytes_per_scalar: int = 1) -> int:
+    """Sum over reads at depth d (in scalars) and j from (d-1)B+1 to dB of ceil(sqrt(j))."""
+    depth, times = np.unique(trace, return_counts=True)
+    ends = _sum_of_roots(depth * bytes_per_scalar)
+    starts = _sum_of_roots((depth - 1) * bytes_per_scalar)
+    return int(((ends - starts) * times).sum())
+
+
+def _sum_of_roots(n: np.ndarray) -> np.ndarray:
+    """Sum over j = 1 … n of ceil(sqrt(j)): m = ceil(sqrt(n)) occurs n - (m-1)² times, and every k below
+    it 2k - 1 times, so it is m (6n - 2m² + 3m - 1) / 6. Exact in int64 and float64 to n = 1e12."""
+    m = np.ceil(np.sqrt(n)).astype(np.int64)
+    return m * (6 * n - 2 * m * m + 3 * m - 1) // 6

@@ -231,7 +231,8 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     pictures: what the algorithm drew of its training, relative likewise. source: of the joules that a
     headline sums or would sum. imported_from: the run that this is, with the rows of a log that was
     joined to it afterwards. process: how the configuration was found; "as_published" where no search of
-    ours found it, "by_hand" where one did and it was changed since. found: what a search says of itself in
+    ours found it, "by_hand" where one did and it was changed since, "set_by_hand" where fields are not as
+    in its yaml. found: what a search says of itself in
     its found.yaml (process, seed, trials, find_j with its source, declared costs ...).
     meter: what each meter says of itself: its library with path and hash, boards, periods.
     """

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import statistics
 import sys
 from collections import defaultdict
@@ -21,6 +20,7 @@ from rich.table import Table
 from metrics.store import Store, StoreError
 from reports.console import table_console
 from reports.lines import Line, Score
+from reports.pay_off import pay_off, pays
 from reports.units import scaled
 
 COLUMNS = {
@@ -50,16 +50,19 @@ COLUMNS = {
     "runs": "finished runs behind the row",
     "failed": "runs that failed; interrupted ones are not counted",
     "adapts": "whether the predictor goes on learning within a segment",
-    "process": "how the configuration was found; by_hand: by a search, and changed since",
+    "process": "how the configuration was found; by_hand: by a search, and changed since; set_by_hand: other "
+    "fields than its yaml's",
     "algo_sha256": "identity of the algorithm's configuration (first 12 digits)",
     "algo_config": "the configuration, as JSON",
     "code_sha256": "identity of the algorithm's code (first 12 digits)",
     "threads": "threads that its libraries were given",
     "find_j": "J that the search for this configuration spent (the largest, where runs name several); empty "
     "where there was none, or its joules are of another source",
-    "pays_off_after": "trainings after which that search has paid off: find_j / (energy_j of the algorithm's "
-    "cheapest as_published row here that meets the target - energy_j); empty where never or not known",
+    "pays_off_after": "trainings after which that search has paid off, to two digits: find_j / (energy_j of "
+    "the algorithm's cheapest as_published row here of the same code and threads that meets the target - "
+    "energy_j); empty where never, not known, or the difference is within what runs scatter",
     "score_sd": "standard deviation of the score between runs (other draws), where there are several",
+    "energy_sd_j": "standard deviation of energy_j between runs, where there are several",
 }
 
 
@@ -111,32 +114,6 @@ def board_rows(lines: list[Line]) -> list[dict[str, Any]]:
     return ordered
 
 
-def pay_off(rows: list[dict[str, Any]]) -> None:
-    """Fills in pays_off_after of the rows of one board."""
-    for row in rows:
-        saved = saved_j(row, rows)
-        if row["find_j"] is not None and saved is not None and saved > 0:
-            row["pays_off_after"] = math.ceil(row["find_j"] / saved)
-
-
-def saved_j(row: dict[str, Any], rows: list[dict[str, Any]]) -> float | None:
-    """J per training that a row saves against its algorithm as published, where both meet the target.
-
-    A search that ends with the published settings saves nothing, whatever two measurements of them say.
-    """
-    published = [
-        other
-        for other in rows
-        if (other["algo"], other["process"]) == (row["algo"], "as_published")
-        and other["target_met"]
-    ]
-    if not published or not row["target_met"]:
-        return None
-    if any(other["algo_sha256"] == row["algo_sha256"] for other in published):
-        return 0.0
-    return float(min(other["energy_j"] for other in published) - row["energy_j"])
-
-
 def _identity(line: Line) -> tuple[str, ...]:
     """What runs must share to be of one row; the first six make the board."""
     task, algorithm = line.task, line.algorithm
@@ -177,6 +154,7 @@ def _row(group: list[Line]) -> dict[str, Any]:
     if not done:
         return row
     last = scores[-1]
+    joules = [h.energy_j.value for h in heads]
     errors = [s.se for s in scores if s.se is not None]
     score = statistics.median(s.value for s in scores)
     predicting = [h.inference_j.value for h in heads if h.inference_j]
@@ -189,7 +167,8 @@ def _row(group: list[Line]) -> dict[str, Any]:
         "target": last.target,
         "target_met": _met(score, last),
         "skill": statistics.median(s.skill for s in scores),
-        "energy_j": statistics.median(h.energy_j.value for h in heads),
+        "energy_j": statistics.median(joules),
+        "energy_sd_j": statistics.stdev(joules) if len(joules) > 1 else None,
         "energy_low_j": statistics.median(h.energy_j.low for h in heads),
         "energy_high_j": statistics.median(h.energy_j.high for h in heads),
         "cold_j": statistics.median(h.cold_j.value for h in heads),
@@ -265,9 +244,7 @@ def print_boards(rows: list[dict[str, Any]]) -> None:
 def _search_cells(row: dict[str, Any], board: list[dict[str, Any]]) -> list[str]:
     if row["find_j"] is None:
         return [row["process"], "", ""]
-    after, saved = row["pays_off_after"], saved_j(row, board)
-    pays = f"{after} trainings" if after else "not known" if saved is None else "never"
-    return [row["process"], scaled(row["find_j"], "J"), pays]
+    return [row["process"], scaled(row["find_j"], "J"), pays(row, board)]
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

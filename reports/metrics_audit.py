@@ -1,7 +1,8 @@
 """How well each cheap rung of the metric axis has ranked algorithms, held against the most real one.
 
 The guard against optimising a surrogate. Within one task variant, access model and device class, runs of
-one algorithm with one configuration make a row (medians), and every rung that the Records carry (wall and
+one algorithm with one configuration make a row (medians), of which one stands for the algorithm: the one
+with the most runs, of these the cheapest by the most real figure. Every rung that the Records carry (wall and
 CPU seconds, counts, modelled joules, partial sensors) is compared with the most real measured joules there.
 Said of each: Kendall's τ-b with an interval, and the pair that it orders wrongly at the highest price.
 """
@@ -16,12 +17,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-import msgspec
 from rich.table import Table
 
 from metrics.record import RUN
 from metrics.store import Store, StoreError
 from reports.console import table_console
+from reports.metrics_lines import Line
 
 FEWEST = 4  # algorithms below which any order may be chance: three agree by luck one time in six
 TRUSTED_TAU = 0.5  # three of four pairs in order
@@ -32,72 +33,20 @@ EMPTY = "empty"  # learns nothing: any rung puts it first, which says nothing of
 GPU_SENSORS = {"nvml", "nvml_power"}
 
 
-class Value(msgspec.Struct, gc=False):
-    value: float
-
-
-class Headline(msgspec.Struct, gc=False):
-    energy_j: Value
-    wall_s: float
-    cpu_s: float
-
-
-class EnergyRow(msgspec.Struct, gc=False):
-    phase: str
-    source: str
-    gross_j: float
-    repeats: int
-
-
-class Task(msgspec.Struct, gc=False):
-    name: str
-    variant: str
-    access: str
-
-
-class Algorithm(msgspec.Struct, gc=False):
-    name: str
-    config_sha256: str
-    code_sha256: str
-
-
-class Draw(msgspec.Struct, gc=False):
-    replay_of: str | None = None
-
-
-class Host(msgspec.Struct, gc=False):
-    device_class: str
-    threads: int
-
-
-class Line(msgspec.Struct, gc=False):
-    """The fields of a Record that an audit needs. counts: per training, by kind."""
-
-    schema_version: int
-    run: str
-    status: str
-    task: Task
-    algorithm: Algorithm
-    draw: Draw
-    host: Host
-    source: str
-    headline: Headline | None
-    energy: list[EnergyRow]
-    kind: str = RUN
-    counts: dict[str, float] | None = None
-    imported_from: str | None = None
-
-
 @dataclass(frozen=True)
 class Row:
     """An algorithm with one configuration. runs: (run, its figures by rung), oldest first."""
 
-    name: str
+    algo: str
+    name: str  # with the configuration, where the algorithm has several
     runs: list[tuple[str, dict[str, float]]]
 
     def both(self, a: str, b: str) -> list[tuple[str, float, float]]:
         """(run, a, b) of the runs that carry both rungs, so that a median is of the same runs."""
         return [(run, got[a], got[b]) for run, got in self.runs if a in got and b in got]
+
+
+Pair = tuple[Row, list[tuple[str, float, float]]]
 
 
 @dataclass(frozen=True)
@@ -199,16 +148,19 @@ def realism(rung: str) -> tuple[int, int]:
 def _board(name: str, groups: dict[tuple[str, ...], dict[str, dict[str, float]]]) -> Board:
     names = [identity[0] for identity in groups]
     rows = [
-        Row(i[0] if names.count(i[0]) == 1 else f"{i[0]} ({i[1][:6]})", list(runs.items()))
+        Row(i[0], i[0] if names.count(i[0]) == 1 else f"{i[0]} ({i[1][:6]})", list(runs.items()))
         for i, runs in groups.items()
     ]
-    carried: dict[str, int] = defaultdict(int)  # rows that have the rung
+    carriers: dict[str, set[str]] = defaultdict(set)  # algorithms that have the rung
     for row in rows:
         for rung in {rung for _, got in row.runs for rung in got}:
-            carried[rung] += 1
+            carriers[rung].add(row.algo)
+    carried = {rung: len(algos) for rung, algos in carriers.items()}
     measured = [rung for rung in carried if rung.startswith("measured")]
     if not measured:
-        return Board(name, None, len(rows), [], "no run was measured: nothing to audit against")
+        return Board(
+            name, None, len(set(names)), [], "no run was measured: nothing to audit against"
+        )
     # The most real that enough algorithms carry; where none has enough, the one that most carry.
     reference = max(measured, key=lambda r: (min(carried[r], FEWEST), realism(r), carried[r], r))
     n = carried[reference]
@@ -224,8 +176,8 @@ def too_few(n: int, what: str) -> str:
 
 
 def hold(rung: str, reference: str, rows: list[Row]) -> Audit:
-    """One rung against the reference, over the rows that carry both."""
-    pairs = [(row, both) for row in rows if (both := row.both(rung, reference))]
+    """One rung against the reference, over the algorithms that carry both, a row of each."""
+    pairs = one_each([(row, both) for row in rows if (both := row.both(rung, reference))])
     cheap = [statistics.median(a for _, a, _ in both) for _, both in pairs]
     real = [statistics.median(b for _, _, b in both) for _, both in pairs]
     typical = [
@@ -242,6 +194,17 @@ def hold(rung: str, reference: str, rows: list[Row]) -> Audit:
     low, high = interval(tau, n)
     trust = _trust(low, high, worst)
     return Audit(rung, n, tau, low, high, worst, trust, _sentence(trust, worst, n))
+
+
+def one_each(pairs: list[Pair]) -> list[Pair]:
+    """Of every algorithm the row with the most runs, of these the cheapest by the reference: its
+    configurations are no independent witnesses."""
+    best: dict[str, tuple[tuple[int, float], Pair]] = {}
+    for row, both in pairs:
+        key = -len(both), statistics.median(real for _, _, real in both)
+        if row.algo not in best or key < best[row.algo][0]:
+            best[row.algo] = key, (row, both)
+    return [pair for _, pair in best.values()]
 
 
 def kendall(a: list[float], b: list[float]) -> float | None:

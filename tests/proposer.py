@@ -1,13 +1,15 @@
 """A proposer for process=command, well or badly behaved (tests/test_tune_command.py); see
 harness/processes/command.py for what it speaks.
 
-    python proposer.py [well | rubbish | unknown | type | exits | mute | never | ends]
+    python proposer.py [well | rubbish | unknown | type | exits | mute | never | ends | deaf | flood |
+    child | deep | huge]
 """
 
 from __future__ import annotations
 
 import json
 import random
+import subprocess
 import sys
 import time
 from typing import Any
@@ -15,6 +17,13 @@ from typing import Any
 
 def main(how: str) -> None:
     best: dict[str, Any] | None = None
+    if how == "deaf":
+        time.sleep(60)
+    if how == "flood":
+        while True:
+            print("{}", flush=True)
+    if how == "child":
+        subprocess.Popen(["sleep", "4242"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for line in sys.stdin:
         message = json.loads(line)
         match message["do"]:
@@ -37,6 +46,12 @@ def answer(how: str, number: int, space: dict[str, Any], seed: int) -> None:
     assert space["lr"]["low"] <= good["lr"] <= space["lr"]["high"]
     if how == "rubbish":
         print("thinking ...", flush=True)
+        return
+    if how == "deep":
+        print("[" * 100_000, flush=True)
+        return
+    if how == "huge":
+        print(json.dumps({"fields": good, "declared": {"tokens": 10**400}}), flush=True)
         return
     if how == "exits" and number == 1:
         sys.exit(3)

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.bytedmd import BytedmdError, Escape, apply, bytedmd, price
-from metrics.lru_depth import depths, freed_above
+from metrics.bytedmd import apply, bytedmd
+from metrics.lru_depth import depths, freed_above, price
+from metrics.tape import BytedmdError, Escape
 
 Matrix = list[list[Any]]
 
@@ -286,6 +287,36 @@ def test_escapes_are_refused(name: str) -> None:
         bytedmd(ESCAPES[name], 2)
     message = str(error.value)
     assert "would be too low" in message and message.count(";") == 1  # why, and what to do
+
+
+def test_a_refusal_that_is_caught_is_one_still() -> None:
+    def asks(x: Any) -> Any:
+        try:
+            return 1 if x > 3 else 0
+        except ValueError:
+            return x
+
+    def caught(*operation: Any) -> Callable[[Any], Any]:
+        def function(x: Any) -> Any:
+            try:
+                return operation[0](x)
+            except Exception:
+                return 0
+
+        return function
+
+    with pytest.raises(Escape, match="branching on a value"):
+        bytedmd(asks, 2)
+    for branch in (
+        lambda x: 1 / x,
+        lambda x: x % x,
+        lambda x: 1 << (x - 1),
+        lambda x: apply(lambda v: [][v], x),
+    ):
+        with pytest.raises(Escape, match="an error that depends on a value"):
+            bytedmd(caught(branch), 0)
+    with pytest.raises(BytedmdError, match="a str met"):
+        bytedmd(caught(lambda x: apply(lambda v: "" if v else 1, x)), 1)
 
 
 def test_no_value_shows() -> None:

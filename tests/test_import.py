@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from metrics.record import Record
+from metrics.record import TRIAL, Record
 from metrics.store import Store
 from tests.conftest import TESTS, Bench
 
@@ -69,3 +70,6 @@ def test_what_cannot_be_joined(bench: Bench, home: Path, measured: Record) -> No
     path = write_log(home, train.begin_unix_s - 40, train.begin_unix_s - 5)
     assert bench("import", "last", path.name, code=2).stderr.count("\n") == 1
     assert len(records(home)) == 1
+    Store(home / "tune").append(msgspec.structs.replace(measured, kind=TRIAL))
+    done = bench("import", "last", path.name, "--results", "tune", code=2)
+    assert "is a trial of a search" in done.stderr and done.stderr.count("\n") == 1

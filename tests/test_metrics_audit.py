@@ -15,13 +15,13 @@ import pytest
 from reports.metrics_audit import (
     Audit,
     Board,
-    Line,
     audit,
     interval,
     kendall,
     realism,
     worst_inversion,
 )
+from reports.metrics_lines import Line
 from tests.conftest import Bench
 
 _number = itertools.count()
@@ -191,7 +191,8 @@ def test_what_cannot_be_compared_is_apart_or_left_out() -> None:
     assert [b.rows for b in boards(*steady(), record("z", 1.0, 1e6, host=other))] == [8, 1]
 
 
-def test_configurations_are_told_apart() -> None:
+def test_one_configuration_stands_for_an_algorithm() -> None:
+    """The one with the most runs, of these the cheapest: four settings of one are no four algorithms."""
     both = [{"name": "same", "config_sha256": c * 64, "code_sha256": "c"} for c in "de"]
     runs = [
         *steady(),
@@ -199,9 +200,15 @@ def test_configurations_are_told_apart() -> None:
     ]
     runs[-2]["headline"]["energy_j"]["value"] = 1e6
     board, rungs = only(*runs)
-    assert board.rows == 10
+    assert board.rows == 9 and rungs["wall_s"].rows == 9 and rungs["wall_s"].worst is None
+    _, rungs = only(*runs, {**runs[-2], "run": "again"})
     worst = rungs["wall_s"].worst
-    assert worst and worst.chosen[0] == "same (dddddd)" and worst.better[0] == "same (eeeeee)"
+    assert worst and worst.chosen[0] == "same (dddddd)" and worst.better[0] == "a0"
+    four = [
+        record("a", w, 9.0, algorithm={**both[0], "config_sha256": str(w)}) for w in range(1, 5)
+    ]
+    board, rungs = only(*four)
+    assert board.rows == 1 and not rungs and board.note.startswith("1 algorithm has")
 
 
 def test_an_imported_log_joins_the_run_that_it_is_of() -> None:

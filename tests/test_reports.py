@@ -151,9 +151,23 @@ def test_when_a_search_has_paid_off() -> None:
     def searched(joules: float, skill: float = 0.9, **more: Any) -> Line:
         return line("a", joules, skill, **{**tuned, "algorithm": {"name": "a", **own}, **more})
 
-    published = [line("a", 10.0, 0.9), line("b", 1.0, 0.9)]
-    by_process = {r["process"]: r for r in rows(*published, searched(7.0)) if r["algo"] == "a"}
+    def after(*lines: Line) -> int | None:
+        return next(r["pays_off_after"] for r in rows(*lines) if r["process"] == "tpe")
+
+    published = [line("a", 10.0, 0.9), line("a", 10.2, 0.9), line("b", 1.0, 0.9)]
+    twice = [searched(7.0), searched(7.2)]
+    by_process = {r["process"]: r for r in rows(*published, *twice) if r["algo"] == "a"}
     assert by_process["tpe"]["find_j"] == 100.0 and by_process["tpe"]["pays_off_after"] == 34
+    dear = {**found, "find_j": 123456.0}
+    assert after(*published, *(searched(7 + d, found=dear) for d in (0, 0.2))) == 42000
+    assert after(*published, searched(7.0)) is None  # nobody knows how it scatters
+    assert after(*published, searched(2.0), searched(12.0)) is None  # within what it scatters
+    threads = {"device_class": "cpu: c x2", "threads": 2}
+    assert after(*published, *(searched(j, host=threads) for j in (7.0, 7.2))) is None
+    code = {"name": "a", **own, "code_sha256": "e" * 64}
+    assert after(*published, *(searched(j, algorithm=code) for j in (7.0, 7.2))) is None
+    by_hand = [line("a", j, 0.9, process="set_by_hand") for j in (10.0, 10.2)]
+    assert after(*by_hand, *twice) is None
     for other, known in (
         (searched(11.0), 100.0),  # dearer: never
         (searched(7.0, 0.2), 100.0),  # misses the target

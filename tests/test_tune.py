@@ -188,6 +188,59 @@ def test_joules_of_two_sources_are_never_summed(tmp_path: Path) -> None:
         searched(tmp_path / "b", budget=budget)
 
 
+def test_nothing_is_confirmed_twice_on_a_budget_that_is_spent(tmp_path: Path) -> None:
+    """One round is held back, no more; what it would cost is known of those it is for."""
+
+    def lucky(fields: dict[str, Any], draw: int, *_: Any) -> Sat:
+        return outcome(fields, draw, score=1.0 if draw == 0 else 0.5)
+
+    made = searched(tmp_path, "random", lucky, budget=Budget(trials=30, energy_j=2000.0))
+    assert made.spent()["value"] < 2010 and len({r.number for r in made.confirmations}) <= 4
+
+
+def test_a_trial_that_the_budget_cut_short_is_sat_again(tmp_path: Path) -> None:
+    clock = [0.0]
+
+    def slow(fields: dict[str, Any], draw: int, mark: Any, limits: dict[str, float]) -> Sat:
+        clock[0] += 4.0
+        if clock[0] == 12.0:
+            error = "the worker was still in train after limits.train_s=2 and was ended"
+            return outcome(fields, status="failed", error=error, score=None, energy_j=None)
+        return outcome(fields, draw)
+
+    def go_on(wall_s: float) -> Search:
+        with Trials(tmp_path) as trials:
+            made = search(trials, sit=slow, budget=Budget(wall_s=wall_s), rules=Rules(confirm=0))
+            made.wall_s = lambda: clock[0]  # type: ignore[method-assign]
+            assert "budget.wall_s" in made.run()
+        return made
+
+    assert [row.state for row in go_on(10).rows] == ["done", "done", "asked"]
+    assert clock == [12.0] and len(go_on(10).rows) == 3 and clock == [12.0]
+    again = go_on(15)
+    assert [row.state for row in again.rows] == ["done"] * 3 and again.rows[2].attempts == 2
+
+
+def test_what_was_spent_and_cannot_be_summed_leaves_a_trace(tmp_path: Path) -> None:
+    def changing(fields: dict[str, Any], draw: int, mark: dict[str, Any], _: Any) -> Sat:
+        if mark["number"] == 2:
+            raise BadInputError("it never began")
+        return outcome(fields, draw, source=f"modelled:{min(mark['number'], 1)}")
+
+    with Trials(tmp_path) as trials:
+        with pytest.raises(BadInputError, match="never summed"):
+            (made := search(trials, sit=changing)).run()
+        assert [row.unmetered for row in made.rows] == [0, 1]
+    sound = tmp_path / "sound"
+    with Trials(sound) as trials:
+        made = search(
+            trials, sit=lambda f, d, m, li: outcome(f) if m["number"] < 2 else changing(f, d, m, li)
+        )
+        with pytest.raises(BadInputError, match="never began"):
+            made.run()
+        assert [row.unmetered for row in made.rows] == [0, 0, 0]
+
+
 def test_luck_on_the_trials_draw_is_found_out(tmp_path: Path) -> None:
     """The cheapest do well on the trials' draw alone: the next best are confirmed until one holds."""
 
@@ -245,6 +298,7 @@ def test_a_setting_is_confirmed_on_other_draws_than_it_was_chosen_on(tmp_path: P
     assert len(row.runs) == 2 and row.spent_j == 2 * (1.5 + (row.energy_j or 0))
     alone = searched(tmp_path / "alone", rules=Rules(confirm=0))
     assert not alone.confirmations and alone.choice().confirmed == 0
+    assert alone.choice().trial.number != 0  # the published settings are not confirmed alone either
 
 
 def test_phases_may_take_so_many_times_as_long_as_at_first(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +19,13 @@ import yaml
 
 from harness.config import configure
 from harness.errors import BadInputError
+from harness.found import provenance, write
+from harness.processes.base import Problem, Told
+from harness.processes.command import MAX_LINES, Command
+from harness.processes.space import Space
+from harness.search_setup import budget_of
 from harness.trials import FILE
+from metrics.process_tree import children
 from metrics.record import TRIAL, Record
 from metrics.store import Store
 from tests.conftest import Bench, command
@@ -28,6 +35,9 @@ TASK = ("task=sparse_parity", "task.n=12", "task.k=2", "repeats=2")
 PARITY = (*TASK, "algo=backprop")
 ONE = ("tune.confirm=1", "tune.confirm_draws=1")
 OWN = ("task=sparse_parity", "task.k=1", "repeats=1", f"algo={TESTS / 'tunable.py'}:Tunable")
+
+
+FOUND = "_target_: algorithms.empty.Empty\nabout: {found: {"
 
 
 def proposer(how: str) -> tuple[str, ...]:
@@ -72,7 +82,12 @@ def test_from_the_search_to_the_exam_to_the_board(bench: Bench, home: Path) -> N
     assert said["proposer"]["counted"] and said["source"] == "modelled:cpu_time"
     assert said["trials"] == 4 and said["seed"] == 3 and said["confirmations"] == 1
 
+    exam_line = next(x for x in done.stdout.splitlines() if x.startswith("exam"))
+    kept = [*TASK, "seed=3", f"algo={path.relative_to(home) / 'found.yaml'}"]
+    assert shlex.split(exam_line)[1:] == ["bench", "run", *kept]
     yaml_ = str(path / "found.yaml")
+    words_ = (*TASK, f"algo={yaml_}", "process=random", "budget.trials=1")
+    assert "is itself what a search found" in bench("tune", *words_, code=2).stderr
     for algo in (yaml_, "backprop"):
         bench("run", *TASK, f"algo={algo}")
     exam, plain = Store(home / "results").load(Record).records
@@ -202,6 +217,56 @@ def test_programs_that_do_not_propose(bench: Bench, home: Path) -> None:
     assert "proposed nothing within process.timeout_s=0.5" in done.stderr
 
 
+def asked(how: str, timeout_s: float = 5.0) -> Command:
+    """A program that has begun."""
+    process = Command(f"{sys.executable} {TESTS / 'proposer.py'} {how}", timeout_s)
+    space = {"lr": {"low": 0.005, "high": 3.0, "log": True}}
+    made = Space.read(space, {"lr": 0.1}, "algo=made_up")
+    process.begin(Problem("made_up", "none", "none", made, {"lr": 0.1}, 0, 0.9, "max"))
+    return process
+
+
+def test_a_program_that_floods_or_does_not_listen_or_says_too_much() -> None:
+    process = asked("flood")
+    while process.lines.qsize() < MAX_LINES:
+        time.sleep(0.01)
+    with pytest.raises(BadInputError, match="1000 lines without having been asked"):
+        process.ask()
+    began_s = time.monotonic()
+    assert process.end() == {} and time.monotonic() - began_s < 3
+    process = asked("deaf", 0.3)
+    with pytest.raises(BadInputError, match=r"read nothing of what it was told, for 0\.3 s"):
+        for number in range(100):
+            process.tell(Told(number, {"lr": 0.1}, "failed", None, None, None, "x" * 9000))
+    process.end()
+    for how, says in (("deep", "no JSON"), ("huge", "declared must be")):
+        process = asked(how)
+        proposal = process.ask()
+        assert proposal and proposal.refusal and says in proposal.refusal
+        process.end()
+
+
+def test_nothing_that_a_program_started_outlives_it(tmp_path: Path) -> None:
+    process = asked("child")
+    assert process.ask() and process.process is not None
+    below = children(process.process.pid)
+    assert len(below) == 1 and process.end() == {"tokens": 7.0}
+    until_s = time.monotonic() + 5
+    while time.monotonic() < until_s and Path(f"/proc/{below[0]}/cmdline").exists():
+        if not Path(f"/proc/{below[0]}/cmdline").read_bytes():  # nobody has waited for it
+            break
+        time.sleep(0.01)
+    else:
+        assert not Path(f"/proc/{below[0]}").exists()
+    script = tmp_path / "script"
+    script.write_text("print()")
+    script.chmod(0o755)
+    process = Command(str(script))
+    with pytest.raises(BadInputError, match=r"cannot start .*script: Exec format error"):
+        process.begin(None)  # type: ignore[arg-type]
+    assert process.end() == {}
+
+
 SEARCH = "task=sparse_parity algo=backprop process=random budget.trials=3"
 
 
@@ -268,6 +333,24 @@ def test_a_search_of_another_name_and_on_text(bench: Bench, home: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        (
+            FOUND + "process: a, trials: many, find_j: 1, source: a, config_sha256: a}}",
+            "trials is 'many'",
+        ),
+        (
+            FOUND + "process: a, trials: 1, find_j: -1, source: a, config_sha256: a}}",
+            "find_j is -1",
+        ),
+        (
+            FOUND + "process: a, trials: 1, find_j: 1e3, source: a, config_sha256: a}}",
+            "find_j is '1e3'",
+        ),
+        (
+            FOUND + "process: a, trials: 1, find_j: .nan, source: a, config_sha256: a}}",
+            "find_j is nan",
+        ),
+        (FOUND + "process: a, trials: 1, find_j: 1, source: 3, config_sha256: a}}", "source is 3"),
+        ("_target_: a\nmade: 2001-99-99", "mine.yaml is no yaml"),
         (None, "cannot read mine.yaml"),
         ("a: [", "mine.yaml is no yaml"),
         ("a: 1", "must have _target_"),
@@ -283,6 +366,47 @@ def test_a_yaml_of_ones_own_that_is_none(home: Path, text: str | None, says: str
         (home / "mine.yaml").write_text(text)
     with pytest.raises(BadInputError, match=re.escape(says)):
         configure(["task=nanogpt", "algo=mine.yaml"], multirun=False)
+
+
+def test_a_budget_like_what_is_no_search_is_refused(home: Path) -> None:
+    given = dict.fromkeys(("trials", "energy_j", "wall_s")) | {"like": "mine.yaml"}
+    for text, says in (
+        ("_target_: a", "is not what a search has found"),
+        ("made: 2001-99-99", "no yaml"),
+        (FOUND + "process: a, trials: [], find_j: 1, source: a, config_sha256: a}}", "trials is"),
+    ):
+        (home / "mine.yaml").write_text(text)
+        with pytest.raises(BadInputError, match=says):
+            budget_of(given, False)
+
+
+def test_what_a_search_says_of_itself_is_kept_as_it_was(home: Path) -> None:
+    """And fields that are set by hand are not as published."""
+    words = ["task=nanogpt", "task.text=grammar"]
+    (config,) = configure([*words, "algo=ngram"], multirun=False)
+    assert provenance(config.algo)[0] == "as_published"
+    (config,) = configure([*words, "algo=ngram", "algo.order=3"], multirun=False)
+    assert provenance(config.algo)[0] == "set_by_hand"
+    (config,) = configure([*words, "algo=backprop_tuned"], multirun=False)
+    assert provenance(config.algo)[0] == "as_published"
+    own = [*OWN[:2], OWN[3]]
+    assert provenance(configure(own, multirun=False)[0].algo)[0] == "as_published"
+    said = {
+        "process": "tpe",
+        "trials": 3,
+        "find_j": 1e-05,
+        "source": "modelled:a",
+        "x": [1.0, None],
+    }
+    (config,) = configure([*words, "algo=ngram", "algo.order=3"], multirun=False)
+    path = write(home, config.algo, said, "found")
+    (config,) = configure([*words, f"algo={path}"], multirun=False)
+    process, kept, notes = provenance(config.algo)
+    assert process == "tpe" and kept and kept["find_j"] == 1e-05 and not notes
+    path.write_text(path.read_text().replace("1.0e-05", "1.0e-07"))
+    (config,) = configure([*words, f"algo={path}"], multirun=False)
+    process, kept, notes = provenance(config.algo)
+    assert process == "by_hand" and kept is None and "changed since" in notes[0]
 
 
 def test_processes_and_spaces_are_listed(bench: Bench) -> None:

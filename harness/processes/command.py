@@ -24,7 +24,7 @@ why: it crashed, diverged, took too long) or "refused" (the answer was no propos
 wrong, and the search goes on). bar has the spare added; distance is by how much the score missed it, 0
 where it is met; energy_j is J per training. declared is optional: numbers by name, with the unit in the
 name. They are added up and kept as declared, apart from whatever a meter saw; CPU time of the program on
-this machine is metered like that of any process.
+this machine is metered like that of any process. What it started is ended with it.
 
 To go on after a kill exactly as without one, answer from the seed and from what was told alone.
 """
@@ -33,13 +33,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import queue
+import select
 import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from typing import IO, Any
@@ -51,6 +52,7 @@ from metrics.process_tree import children, own_cpu_s, reaped_by_s
 PROTOCOL = 1
 END_S = 5.0
 MAX_LINE = 1 << 20
+MAX_LINES = 1000  # said and not yet read; one that says more is let wait
 
 
 class Command(Process):
@@ -68,7 +70,7 @@ class Command(Process):
         if not timeout_s > 0:
             raise BadInputError(f"process.timeout_s={timeout_s:g}: must be above 0")
         self.timeout_s = timeout_s
-        self.lines: queue.Queue[bytes | None] = queue.Queue()
+        self.lines: queue.Queue[bytes | None] = queue.Queue(MAX_LINES)
         self.process: subprocess.Popen[bytes] | None = None
         self.seen_cpu_s = 0.0
         self.overdue = False
@@ -76,10 +78,18 @@ class Command(Process):
     def begin(self, problem: Problem) -> None:
         super().begin(problem)
         # A group of its own: Ctrl-C is for the search, which then says `end`.
-        self.process = subprocess.Popen(
-            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
-        )
-        assert self.process.stdout is not None
+        try:
+            self.process = subprocess.Popen(
+                self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
+            )
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise BadInputError(
+                f"process.command: cannot start {self.argv[0]}: {why} (a script wants a first line such as "
+                "#!/usr/bin/env python3, or its interpreter before it)"
+            ) from None
+        assert self.process.stdout is not None and self.process.stdin is not None
+        os.set_blocking(self.process.stdin.fileno(), False)  # it may not read: see _write
         threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
         self._say(
             {
@@ -102,7 +112,11 @@ class Command(Process):
         self._say({"do": "tell", "met": trial.met, **{n: getattr(trial, n) for n in names}})
 
     def ask(self) -> Proposal | None:
-        while not self.lines.empty():  # said without having been asked: not an answer to this
+        waiting = self.lines.qsize()
+        if waiting >= MAX_LINES:
+            self.overdue = True
+            raise BadInputError(f"process.command said {MAX_LINES} lines without having been asked")
+        for _ in range(waiting):  # said without having been asked: not an answer to this
             if self.lines.get_nowait() is None:
                 raise BadInputError(self._gone())
         self._say({"do": "ask", "number": len(self.told)})
@@ -120,7 +134,7 @@ class Command(Process):
     def _proposal(self, line: bytes) -> Proposal | None:
         try:
             answer = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             text = line[:80].decode(errors="replace").strip()
             return Proposal({}, f"the answer is no JSON: {text!r}")
         if not isinstance(answer, dict) or not ("fields" in answer or answer.get("done") is True):
@@ -150,33 +164,50 @@ class Command(Process):
             return {}
         declared: dict[str, float] = {}
         with contextlib.suppress(BadInputError):
-            self._say({"do": "end"})
+            self._say({"do": "end"}, min(END_S, self.timeout_s))
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         until_s = time.monotonic() + (0.0 if self.overdue else END_S)
         with contextlib.suppress(queue.Empty):
-            while (
-                line := self.lines.get(timeout=max(0.01, until_s - time.monotonic()))
-            ) is not None:
-                with contextlib.suppress(ValueError, AttributeError):
+            for _ in range(2 * MAX_LINES):
+                line = self.lines.get(timeout=max(0.01, until_s - time.monotonic()))
+                if line is None or time.monotonic() > until_s + 0.1:
+                    break
+                with contextlib.suppress(ValueError, AttributeError, RecursionError):
                     for name, value in read_declared(json.loads(line).get("declared"))[0].items():
                         declared[name] = declared.get(name, 0.0) + value
         self.cpu_s()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=max(0.01, until_s - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)  # with whatever it started
-            self.process.wait()
+        with contextlib.suppress(OSError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # with whatever it started
+        self.process.wait()
         return declared
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _say(self, message: dict[str, Any], limit_s: float | None = None) -> None:
         assert self.process is not None and self.process.stdin is not None
         try:
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
+            line = json.dumps(message).encode() + b"\n"
+            self._write(self.process.stdin.fileno(), line, limit_s or self.timeout_s)
+        except BadInputError:
+            raise
         except (OSError, ValueError):
             raise BadInputError(self._gone()) from None
+
+    def _write(self, pipe: int, data: bytes, limit_s: float) -> None:
+        """Waits for one that does not read, but not for ever."""
+        until_s = time.monotonic() + (0.0 if self.overdue else limit_s)
+        poll = select.poll()
+        poll.register(pipe, select.POLLOUT)
+        while data:
+            if not poll.poll(max(0.0, until_s - time.monotonic()) * 1000):
+                self.overdue = True
+                raise BadInputError(
+                    f"process.command read nothing of what it was told, for {limit_s:g} s "
+                    "(process.timeout_s)"
+                )
+            with contextlib.suppress(BlockingIOError):
+                data = data[os.write(pipe, data) :]
 
     def _read(self, stream: IO[bytes]) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -199,7 +230,7 @@ def read_declared(given: Any) -> tuple[dict[str, float], str | None]:
     if given is None:
         return {}, None
     if not isinstance(given, dict) or not all(
-        type(v) in (int, float) and math.isfinite(v) and v >= 0 for v in given.values()
+        type(v) in (int, float) and 0 <= v <= sys.float_info.max for v in given.values()
     ):
         return {}, "declared must be an object of names and numbers of at least 0"
     return {str(name): float(value) for name, value in given.items()}, None
