@@ -409,21 +409,21 @@ struct Mlp {
             dense(net, work.h[0], work.top[0], work.out[0], count, D + 16, TOP + 16, 256 + GATES);
             const float* base[KINDS];
             for (int j = 0; j < KINDS; j++) base[j] = t.rows;
+            // What contexts add is read and learned byte by byte: a context that comes sixty times in a bunch,
+            // as blanks in a row do, would else be learned as often from one and the same error.
             for (int b = 0; b < count; b++) {
                 Item& item = work.ring[(first + b) % (STAGES * BUNCH)];
                 v16 z[N], p[N];
                 u32 y = set.class_of[text[first + b]];
+                claim_all(net, item, slots);
+                for (int j = 0; j < net.base.kinds; j++) item.value[j] = slots[j] ? *slots[j] : 0;
+                sort_out(item.value, net.base.kinds, item.is);
                 float s = forward(net, net.base.learned, base, item, work.out[b], z, p);
                 if ((first + b) % SAMPLE == 0) loss += logarithm(s) - ((float*)z)[y];
                 v16* e = (v16*)work.err[b];
                 for (int i = 0; i < N; i++) e[i] = -p[i];
                 work.err[b][y] += 1;
-            }
-            for (int b = 0; b < count; b++) {
-                Item& item = work.ring[(first + b) % (STAGES * BUNCH)];
-                claim_all(net, item, slots);
-                update(net, net.base.learned, t, net.embed, slots, item, work.out[b], work.err[b],
-                       set.class_of[text[first + b]], scale);
+                update(net, net.base.learned, t, net.embed, slots, item, work.out[b], work.err[b], y, scale);
             }
             back(net, work.top[0], work.dtop[0], work.err[0], work.dh[0], count, TOP + 16, 256 + GATES);
             v16 squares = {};
