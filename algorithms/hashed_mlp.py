@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
-from algorithms.hashed_softmax import CONTEXTS, SAMPLE, VOCAB, HashedSoftmax, Settings, contexts
+from algorithms.hashed_softmax import CONTEXTS, VOCAB, Hashed, HashedSoftmax, Settings, contexts
 from algorithms.hashed_softmax import KINDS as SHARED
 from algorithms.native.build import library, opened
 from algorithms.native.memory import aligned
@@ -36,10 +36,9 @@ READS = ["kernels/hashed_contexts.h", "kernels/hashed_mlp_dense.h", "kernels/has
 KERNEL = CONTEXTS.with_name("hashed_mlp.cpp")
 LAYERS = CONTEXTS.with_name("hashed_mlp_dense.h")
 KINDS = (*SHARED, "s2", "s3", "v1", "v2")
-CHUNK = 8192  # bytes between two reports of progress; a multiple of every batch
 BATCHES = (8, 16, 32, 64, 128)
 OWN_BYTES = 1 << 30  # of rows that all lanes together may change as they adapt
-NET, LANE, WORK, DEEP = range(4)  # what the kernel's size_of tells
+NET, LANE, DEEP = 0, 1, 3  # what the kernel's size_of tells; WORK as with hashed_softmax
 DENSE, EMBED = range(2)  # and its floats_of
 
 
@@ -93,7 +92,7 @@ def kernel(embed: int, hidden: int, batch: int) -> ctypes.CDLL:
     return lib
 
 
-class Trained:
+class Trained(Hashed):
     """`tasks.sequence.Predictor`; it adapts when a rate is positive, within a lane until `reset`.
 
     bits: 2**bits slots for contexts. units: room for rows, in 16 floats. most_own: of a lane's own.
@@ -111,28 +110,17 @@ class Trained:
     ) -> None:
         self.lib, self.deep, self.rates, self.most_own = lib, deep, rates, most_own
         self.adapts = max(rates) > 0
-        self.net = aligned(lib.size_of(NET))
-        lib.begin_net(self.net.ctypes.data, ctypes.addressof(deep))
-        self.embeddings = lib.floats_of(self.net.ctypes.data, EMBED)
+        self.model = aligned(lib.size_of(NET))
+        lib.begin_net(self.model.ctypes.data, ctypes.addressof(deep))
+        self.embeddings = lib.floats_of(self.model.ctypes.data, EMBED)
         self.slots, self.rows = aligned(8 << bits), aligned(64 * units)
-        self.dense = aligned(4 * lib.floats_of(self.net.ctypes.data, DENSE))
+        self.dense = aligned(4 * lib.floats_of(self.model.ctypes.data, DENSE))
         self.embed = aligned(4 * self.embeddings)
         self.visits = aligned(4 * self.embeddings)
         lib.fill(
-            *(self.net.ctypes.data, self.slots.ctypes.data, bits, self.rows.ctypes.data, units),
+            *(self.model.ctypes.data, self.slots.ctypes.data, bits, self.rows.ctypes.data, units),
             *(self.dense.ctypes.data, self.embed.ctypes.data, self.visits.ctypes.data),
         )
-        self.lanes = 0
-
-    def learn(self, text: np.ndarray) -> Generator[Progress, Any, None]:
-        work = aligned(self.lib.size_of(WORK))
-        for start in range(0, len(text), CHUNK):
-            stop = min(start + CHUNK, len(text))
-            nats = self.lib.train(
-                *(self.net.ctypes.data, work.ctypes.data),
-                *(text.ctypes.data, len(text), start, stop),
-            )
-            yield Progress(stop, len(text), nats / -(-(stop - start) // SAMPLE), self)
 
     def reset(self, lanes: int) -> None:
         if lanes != self.lanes:
@@ -145,23 +133,15 @@ class Trained:
             self.own_rows = aligned(64 * self.own_units * lanes)
             self.own_embed = aligned(4 * self.embeddings * lanes if self.adapts else 0)
         self.lib.reset(
-            *(self.net.ctypes.data, self.lane.ctypes.data, lanes),
+            *(self.model.ctypes.data, self.lane.ctypes.data, lanes),
             *(self.own_slots.ctypes.data, self.own_bits, self.own_rows.ctypes.data),
             *(self.own_units, self.own_embed.ctypes.data),
         )
 
-    def predict(self) -> np.ndarray:
-        logp = np.empty((self.lanes, VOCAB), np.float32)
-        self.lib.predict(
-            *(self.net.ctypes.data, self.lane.ctypes.data, self.lanes),
-            *(self.adapts, logp.ctypes.data),
-        )
-        return logp
-
     def observe(self, symbols: np.ndarray) -> None:
         came = np.ascontiguousarray(symbols, np.uint8)
         self.lib.observe(
-            *(self.net.ctypes.data, self.lane.ctypes.data, self.lanes),
+            *(self.model.ctypes.data, self.lane.ctypes.data, self.lanes),
             *(self.adapts, *self.rates, came.ctypes.data),
         )
 

@@ -38,7 +38,7 @@ VOCAB = 256
 KINDS = ("1", "2", "3", "4", "5", "6", "w0", "w1", "w2", "column")
 MATCHES = 2
 WIDTHS = (1, 2, 3, 4, 6, 8, 16)  # of a vector, in 16 classes
-CHUNK = 8192  # bytes between two reports of progress
+CHUNK = 8192  # bytes between two reports of progress; a multiple of hashed_mlp's every batch
 SAMPLE = 8  # as in the kernel: the loss is taken at every so many bytes
 RARE = 20_000  # bytes of which one may be of the last class
 HUGE = 1 << 21
@@ -108,19 +108,18 @@ def classes(counts: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
     return number, class_of, share
 
 
-class Trained:
-    """`tasks.sequence.Predictor`; it adapts when `rate` is positive, within a lane until `reset`."""
+class Hashed:
+    """What kernels over hashed contexts have in common, of a `tasks.sequence.Predictor`.
 
-    def __init__(self, settings: Settings, bits: int, rows: int, rate: float) -> None:
-        self.lib, self.settings, self.rate = kernel(), settings, rate
-        self.slots = aligned(8 << bits)
-        self.rows = aligned(4 * settings.classes * rows)
-        self.model = aligned(self.lib.size_of(MODEL))
-        self.lib.begin_model(
-            *(self.model.ctypes.data, ctypes.addressof(settings)),
-            *(self.slots.ctypes.data, bits, self.rows.ctypes.data, rows),
-        )
-        self.lanes = 0
+    lib, model: the kernel and its model. lanes, lane: how many were reset, and their state. adapts:
+    whether they go on learning.
+    """
+
+    lib: ctypes.CDLL
+    model: np.ndarray
+    lane: np.ndarray
+    lanes = 0
+    adapts: bool
 
     def learn(self, text: np.ndarray) -> Generator[Progress, Any, None]:
         work = aligned(self.lib.size_of(WORK))
@@ -132,11 +131,34 @@ class Trained:
             )
             yield Progress(stop, len(text), nats / -(-(stop - start) // SAMPLE), self)
 
+    def predict(self) -> np.ndarray:
+        logp = np.empty((self.lanes, VOCAB), np.float32)
+        self.lib.predict(
+            *(self.model.ctypes.data, self.lane.ctypes.data, self.lanes),
+            *(self.adapts, logp.ctypes.data),
+        )
+        return logp
+
+
+class Trained(Hashed):
+    """`tasks.sequence.Predictor`; it adapts when `rate` is positive, within a lane until `reset`."""
+
+    def __init__(self, settings: Settings, bits: int, rows: int, rate: float) -> None:
+        self.lib, self.settings, self.rate = kernel(), settings, rate
+        self.adapts = rate > 0
+        self.slots = aligned(8 << bits)
+        self.rows = aligned(4 * settings.classes * rows)
+        self.model = aligned(self.lib.size_of(MODEL))
+        self.lib.begin_model(
+            *(self.model.ctypes.data, ctypes.addressof(settings)),
+            *(self.slots.ctypes.data, bits, self.rows.ctypes.data, rows),
+        )
+
     def reset(self, lanes: int) -> None:
         if lanes != self.lanes:
             self.lanes = lanes
             self.lane = aligned(self.lib.size_of(LANE) * lanes)
-            touched = len(KINDS) * self.settings.segment if self.rate > 0 else 0
+            touched = len(KINDS) * self.settings.segment if self.adapts else 0
             self.own_bits = max(6, (2 * touched - 1).bit_length())
             self.own_slots = aligned((8 << self.own_bits) * lanes if touched else 0)
             self.own_rows = aligned(4 * self.settings.classes * touched * lanes)
@@ -146,19 +168,11 @@ class Trained:
             *(self.own_slots.ctypes.data, self.own_bits, self.own_rows.ctypes.data, self.touched),
         )
 
-    def predict(self) -> np.ndarray:
-        logp = np.empty((self.lanes, VOCAB), np.float32)
-        self.lib.predict(
-            *(self.model.ctypes.data, self.lane.ctypes.data, self.lanes),
-            *(self.rate > 0, logp.ctypes.data),
-        )
-        return logp
-
     def observe(self, symbols: np.ndarray) -> None:
         came = np.ascontiguousarray(symbols, np.uint8)
         self.lib.observe(
             *(self.model.ctypes.data, self.lane.ctypes.data, self.lanes),
-            *(self.rate > 0, self.rate, came.ctypes.data),
+            *(self.adapts, self.rate, came.ctypes.data),
         )
 
 
