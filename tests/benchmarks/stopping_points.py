@@ -21,15 +21,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: its idle thr
 import argparse
 import csv
 import statistics
-import time
 from pathlib import Path
 from typing import Any
 
+from algorithms.backprop_tuned import typed
 from harness import registry
 from harness.load import load_class
 from tasks.base import Draw
 from tasks.nanogpt import NanoGPT
-from tasks.sequence import examine
+from tests.benchmarks.text_trial import sit
 
 LEAST = 8_000
 SOFTMAX_188 = (
@@ -77,18 +77,6 @@ TRIED: dict[str, list[Setting]] = {
 }
 
 
-def fields(text: str) -> dict[str, Any]:
-    """ "a=1 b=x" as a dict, numbers as numbers."""
-    found: dict[str, Any] = {}
-    for word in text.split():
-        name, _, value = word.partition("=")
-        try:
-            found[name] = int(value) if value.lstrip("-").isdigit() else float(value)
-        except ValueError:
-            found[name] = {"true": True, "false": False}.get(value, value)
-    return found
-
-
 class Tried:
     """A setting of an algorithm, trained on the last so many bytes of every draw."""
 
@@ -97,9 +85,9 @@ class Tried:
         words = [f"algo.{word}" for word in text.split()]
         self.words = " ".join((["algo.adapt=true"] if adapt else []) + words)
         self.choice = registry.find("algo", name)[0]
-        self.fields = (
-            self.choice.fields | fields(text) | ({} if adapt is None else {"adapt": adapt})
-        )
+        given = dict(word.removeprefix("algo.").split("=", 1) for word in self.words.split())
+        defaults = self.choice.fields
+        self.fields = defaults | {k: typed(defaults[k], value) for k, value in given.items()}
         self.seen: dict[int, tuple[float, float]] = {}
 
     def measured(self, size: int, task: NanoGPT, draws: list[Draw]) -> tuple[float, float]:
@@ -115,16 +103,7 @@ class Tried:
         whole = isinstance(self.choice.fields[self.size_field], int)
         fields = self.fields | {self.size_field: int(amount) if whole else amount}
         algorithm = load_class(self.choice.target)(**fields)
-        algorithm.prepare(task.spec(0))
-        training = algorithm.train(draw.train)
-        start = time.process_time()
-        try:
-            while True:
-                next(training)
-        except StopIteration as end:
-            predictor = end.value
-        seconds = time.process_time() - start
-        return examine(draw.key["segments"], predictor, task.lanes).value, seconds
+        return sit(algorithm, draw.train["text"], draw.key["segments"])
 
     def amount(self, size: int, most: int) -> str:
         """What the size field is set to, as a word: bytes, or their fraction of all."""

@@ -33,14 +33,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import numpy as np
 
 from algorithms.hashed_mlp import KINDS, HashedMlp
-from tasks import texts
-from tasks.sequence import SequenceSpec, examine
+from tests.benchmarks.text_trial import before_validation, sit
 
-SEGMENT = 1024
-SLICE = 100_000
 WORTH = {20_000: 0.15, 110_000: 0.12, 360_000: 0.05, 0: 0.015}  # nats, by bytes of text; 0: all
 BEST, FINAL, KEPT = 5, 3, 60
 SPACE: dict[str, Callable[[random.Random], Any]] = {
@@ -94,21 +90,6 @@ def rounded(setting: dict[str, Any]) -> dict[str, Any]:
     return {k: float(f"{v:.3g}") if isinstance(v, float) else v for k, v in setting.items()}
 
 
-def sit(setting: dict[str, Any], train: np.ndarray, segments: np.ndarray) -> tuple[float, float]:
-    """Nats per byte, and the CPU seconds of the training."""
-    algorithm = HashedMlp(**setting)
-    algorithm.prepare(SequenceSpec(len(train), SEGMENT, 128, 0))
-    training = algorithm.train({"text": train})
-    start = time.process_time()
-    try:
-        while True:
-            next(training)
-    except StopIteration as end:
-        predictor = end.value
-    seconds = time.process_time() - start
-    return examine(segments, predictor, 128).value, seconds
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=150, help="CPU time for each length")
@@ -118,10 +99,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="csv file; none is written without it")
     args = parser.parse_args()
 
-    text = texts.load("tinyshakespeare").data
-    text = text[: int(len(text) * 0.9)]
-    train, held = text[:-SLICE], text[-SLICE:]
-    segments = held[: SLICE // SEGMENT * SEGMENT].reshape(-1, SEGMENT)
+    train, segments = before_validation()
     for length in args.lengths:
         worth = args.worth or WORTH.get(length, 0.05)
         rows: list[dict[str, Any]] = []
@@ -131,7 +109,7 @@ def main() -> None:
 
         def trial(stage: str, setting: dict[str, Any], times: int) -> float:
             setting = setting | {"train_bytes": length}  # noqa: B023
-            sat = [sit(setting, train, segments) for _ in range(times)]
+            sat = [sit(HashedMlp(**setting), train, segments) for _ in range(times)]
             nats, seconds = sat[0][0], statistics.median(s for _, s in sat)
             order = math.log2(seconds) + nats / worth  # noqa: B023
             measured = {"nats": round(nats, 4), "train_ms": round(1e3 * seconds, 2)}

@@ -37,14 +37,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import numpy as np
 
 from algorithms.hashed_softmax import KINDS, HashedSoftmax
-from tasks import texts
-from tasks.sequence import SequenceSpec, examine
+from tests.benchmarks.text_trial import before_validation, sit
 
-SEGMENT = 1024
-SLICE = 100_000
 LENGTHS = (24_000, 190_000, 700_000)
 BEST, FINAL = 8, 5
 SPACE: dict[str, Callable[[random.Random], Any]] = {
@@ -83,21 +79,6 @@ def rounded(setting: dict[str, Any]) -> dict[str, Any]:
     return {k: float(f"{v:.3g}") if isinstance(v, float) else v for k, v in setting.items()}
 
 
-def sit(setting: dict[str, Any], train: np.ndarray, segments: np.ndarray) -> tuple[float, float]:
-    """Nats per byte, and the CPU seconds of the training."""
-    algorithm = HashedSoftmax(**setting)
-    algorithm.prepare(SequenceSpec(len(train), SEGMENT, 128, 0))
-    training = algorithm.train({"text": train})
-    start = time.process_time()
-    try:
-        while True:
-            next(training)
-    except StopIteration as end:
-        predictor = end.value
-    seconds = time.process_time() - start
-    return examine(segments, predictor, 128).value, seconds
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=150, help="CPU time for each length")
@@ -107,10 +88,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="csv file; none is written without it")
     args = parser.parse_args()
 
-    text = texts.load("tinyshakespeare").data
-    text = text[: int(len(text) * 0.9)]
-    train, held = text[:-SLICE], text[-SLICE:]
-    segments = held[: SLICE // SEGMENT * SEGMENT].reshape(-1, SEGMENT)
+    train, segments = before_validation()
     rows: list[dict[str, Any]] = []
     for length in args.lengths:
         rng = random.Random(args.seed)
@@ -119,7 +97,7 @@ def main() -> None:
 
         def trial(stage: str, setting: dict[str, Any], trainings: int, length: int) -> float:
             setting = setting | {"train_bytes": length}
-            sat = [sit(setting, train, segments) for _ in range(trainings)]
+            sat = [sit(HashedSoftmax(**setting), train, segments) for _ in range(trainings)]
             nats, seconds = sat[0][0], statistics.median(s for _, s in sat)
             order = math.log2(seconds) + nats / args.worth
             measured = {"nats": round(nats, 4), "train_ms": round(1e3 * seconds, 2)}

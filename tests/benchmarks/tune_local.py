@@ -21,7 +21,6 @@ import argparse
 import csv
 import random
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,11 +32,8 @@ import numpy as np
 from algorithms.base import Algorithm
 from algorithms.feedback_alignment import FeedbackAlignment
 from algorithms.forward_forward import ForwardForward
-from tasks import texts
-from tasks.sequence import SequenceSpec, examine
+from tests.benchmarks.text_trial import before_validation, sit, trained
 
-SEGMENT = 1024
-SLICE = 100_000
 TIMED = 100  # steps that tell how many there is time for
 Setting = dict[str, Any]
 Space = dict[str, Callable[[random.Random], Any]]
@@ -78,20 +74,6 @@ def changed(rng: random.Random, setting: Setting, space: Space) -> Setting:
     return new
 
 
-def sit(algorithm: Algorithm, train: np.ndarray, segments: np.ndarray | None) -> dict[str, Any]:
-    """CPU seconds of the training and, with segments, the score in nats per byte."""
-    algorithm.prepare(SequenceSpec(len(train), SEGMENT, 128, 0))
-    training, start = algorithm.train({"text": train}), time.process_time()
-    try:
-        while True:
-            next(training)
-    except StopIteration as end:
-        predictor = end.value
-    seconds = time.process_time() - start
-    nats = None if segments is None else round(examine(segments, predictor, 128).value, 4)
-    return {"nats": nats, "train_cpu_s": round(seconds, 2)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--algo", choices=list(ALGORITHMS), required=True)
@@ -102,10 +84,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="csv file; none is written without it")
     args = parser.parse_args()
 
-    text = texts.load("tinyshakespeare").data
-    text = text[: int(len(text) * 0.9)]
-    train, held = text[:-SLICE], text[-SLICE:]
-    segments = held[: SLICE // SEGMENT * SEGMENT].reshape(-1, SEGMENT)
+    train, segments = before_validation()
     kind, space, rng = ALGORITHMS[args.algo], SPACES[args.algo], random.Random(args.seed)
     fixed: Setting = {}
     for pair in args.fixed.split():
@@ -117,8 +96,10 @@ def main() -> None:
         algorithm: Any = kind(**setting | fixed)
         if timed:
             algorithm.steps = TIMED
-            algorithm.steps = int(args.each / sit(algorithm, train, None)["train_cpu_s"] * TIMED)
-        row = {"stage": stage, "algo": args.algo} | sit(algorithm, train, segments)
+            algorithm.steps = int(args.each / trained(algorithm, train)[1] * TIMED)
+        nats, seconds = sit(algorithm, train, segments)
+        row: dict[str, Any] = {"stage": stage, "algo": args.algo}
+        row |= {"nats": round(nats, 4), "train_cpu_s": round(seconds, 2)}
         row["settings"] = " ".join(f"{k}={v}" for k, v in vars(algorithm).items() if k != "spec")
         print(*row.values(), flush=True)
         if args.out:

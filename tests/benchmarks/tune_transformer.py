@@ -34,12 +34,9 @@ import yaml
 
 from algorithms.dynamic import Dynamic
 from algorithms.transformer import Transformer
-from tasks import texts
 from tasks.nanogpt import NanoGPT
-from tasks.sequence import SequenceSpec, examine
-
-SEGMENT = 1024
-SLICE = 100_000
+from tasks.sequence import examine
+from tests.benchmarks.text_trial import SEGMENT, before_validation, trained
 
 
 def parts(on: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,24 +45,14 @@ def parts(on: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
         split = "random" if on == "tenth" else "nanogpt"
         draw = NanoGPT(text="tinyshakespeare", split=split).draws([seed, 1], 1)[0]
         return draw.train["text"], draw.key["segments"]
-    text = texts.load("tinyshakespeare").data
-    text = text[: int(len(text) * 0.9)]
-    held = text[-SLICE:]
-    return text[:-SLICE], held[: SLICE // SEGMENT * SEGMENT].reshape(-1, SEGMENT)
+    return before_validation()
 
 
 def sit(fields: dict[str, Any], on: str, seed: int) -> dict[str, Any]:
     train, segments = parts(on, seed)
     algorithm = Transformer(**fields)
-    algorithm.prepare(SequenceSpec(len(train), SEGMENT, 128, seed))
-    training = algorithm.train({"text": train})
-    start = time.process_time()
-    try:
-        while True:
-            next(training)
-    except StopIteration as end:
-        predictor = end.value
-    took = {"cpu_s": time.process_time() - start}
+    predictor, seconds = trained(algorithm, train, seed)
+    took = {"cpu_s": seconds}
     for name in ("plain", "adapted"):
         dynamic = Dynamic(algorithm.adapt_rate, algorithm.adapt_every, SEGMENT)
         predictor.dynamic = dynamic if name == "adapted" else None
