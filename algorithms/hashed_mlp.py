@@ -28,8 +28,8 @@ import numpy as np
 from algorithms.base import Algorithm, Progress, Refused
 from algorithms.hashed_softmax import CONTEXTS, VOCAB, Hashed, HashedSoftmax, Settings, contexts
 from algorithms.hashed_softmax import KINDS as SHARED
-from algorithms.native.build import library, opened
-from algorithms.native.memory import aligned
+from tasks.native.build import library, opened
+from tasks.native.memory import aligned
 from tasks.sequence import SequenceSpec, only_bytes
 
 READS = ["kernels/hashed_contexts.h", "kernels/hashed_mlp_dense.h", "kernels/hashed_mlp.cpp"]

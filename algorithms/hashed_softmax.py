@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
-from algorithms.native.build import library, opened
-from algorithms.native.memory import aligned
+from tasks.native.build import library, opened
+from tasks.native.memory import aligned
 from tasks.sequence import SequenceSpec, only_bytes
 
 READS = ["kernels/hashed_contexts.h", "kernels/hashed_softmax.cpp"]

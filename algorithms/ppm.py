@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
-from algorithms.native.build import library, opened
+from tasks.native.build import library, opened
 from tasks.sequence import SequenceSpec, only_bytes
 
 READS = ["kernels/ppm.cpp"]

@@ -164,7 +164,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 # Named, not imported: importing them would make every command wait for numpy.
-ACTIONABLE = ("BadInputError", "TaskError", "MeterError", "StoreError")
+ACTIONABLE = (
+    "BadInputError",
+    "BuildError",
+    "MeterError",
+    "OperationEnergyError",
+    "StoreError",
+    "TaskError",
+)
 
 
 def listen_to_signals(command: str) -> None:

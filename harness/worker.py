@@ -22,6 +22,7 @@ import numpy as np
 from algorithms.base import Algorithm, Progress, Query, Refused
 from harness import wire
 from harness.load import load_class
+from tasks.base import TaskError
 from tasks.classification import Classification
 from tasks.sequence import SequenceSpec
 
@@ -201,7 +202,7 @@ def main(fd: int) -> None:
         return
     except BaseException as error:
         traceback.print_exc()
-        kind = "refused" if isinstance(error, Refused) else "error"
+        kind = "refused" if isinstance(error, (Refused, TaskError)) else "error"
         text = str(error) if kind == "refused" else f"{type(error).__name__}: {error}"
         trace = traceback.extract_tb(error.__traceback__)
         where = f"{Path(trace[-1].filename).name}:{trace[-1].lineno}" if trace else ""

@@ -20,9 +20,9 @@ import pytest
 
 from algorithms.hypercell import cuda
 from algorithms.hypercell.biology import KERNEL
-from algorithms.native import build
-from algorithms.native.memory import aligned
-from algorithms.native.nvrtc import Cubin, Resources
+from tasks.native import build
+from tasks.native.memory import aligned
+from tasks.native.nvrtc import Cubin, Resources
 
 SHIM = Path(__file__).with_name("emulated.h")
 WARP, BLOCK = 4, 8  # threads; WARP is the shim's

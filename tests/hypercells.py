@@ -16,7 +16,7 @@ from algorithms.hypercell.oracle import Oracle
 from algorithms.hypercell.parity_oracle import ParityLife
 from algorithms.hypercell.space import NAMES, Axis, Geometry
 from algorithms.hypercell.world import Ablation, Founder, Kernel, World
-from algorithms.native import build
+from tasks.native import build
 from tests.biologies.messenger import MESSENGER, MessengerLife
 from tests.biologies.toy_text import TOY_TEXT, ToyTextLife
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from algorithms.base import Refused
-from algorithms.native import build, cache
-from algorithms.native.build import library
-from algorithms.native.errors import BuildError
 from harness.child import environment
+from tasks.base import TaskError
+from tasks.native import build, cache
+from tasks.native.build import library
+from tasks.native.errors import BuildError
 
 # What the engine's kernel is made of: wrapping and shifting integers, copies, counts of bits.
 SOURCE = """
@@ -142,7 +142,7 @@ def test_no_compiler_names_both_remedies(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "ziglang", None)
     with pytest.raises(BuildError, match=r"apt install g\+\+.*joulebench\[compiler\]") as caught:
         library(SOURCE)
-    assert isinstance(caught.value, Refused) and "\n" not in str(caught.value)
+    assert isinstance(caught.value, TaskError) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_processes_may_build_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Both find the cache empty, since the compiler waits until both have asked it."""
     both = f"touch {tmp_path}/$$; until [ $(ls {tmp_path} | grep -c '^[0-9]') = 2 ]; do :; done"
     monkeypatch.setenv("CXX", wrapper(tmp_path / "cxx", both, 'exec c++ "$@"'))
-    code = f"from algorithms.native.build import library\nprint(library({SOURCE!r}))"
+    code = f"from tasks.native.build import library\nprint(library({SOURCE!r}))"
     builds = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -250,7 +250,7 @@ def test_a_worker_has_its_parents_cache(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("BENCH_CACHE", tmp_path.name)
     variables = environment(tmp_path / "worker", 1, False)
     assert variables["BENCH_CACHE"] == str(tmp_path)
-    code = f"from algorithms.native.build import library\nprint(library({SOURCE!r}))"
+    code = f"from tasks.native.build import library\nprint(library({SOURCE!r}))"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
         env={**variables, "CXX": ""},

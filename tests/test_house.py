@@ -16,7 +16,15 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "tasks": {"tasks"},
     "metrics": {"metrics"},
-    "algorithms": {"algorithms", "tasks.base", "tasks.classification", "tasks.sequence"},
+    "algorithms": {
+        "algorithms",
+        "tasks.automaton",
+        "tasks.base",
+        "tasks.classification",
+        "tasks.native",
+        "tasks.rule_search",
+        "tasks.sequence",
+    },
     "reports": {"reports", "metrics"},
     "harness": {"harness", "reports", "metrics", "tasks", "algorithms.base", "configs"},
 }

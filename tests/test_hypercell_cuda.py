@@ -19,7 +19,7 @@ from algorithms.hypercell.layout import Slab
 from algorithms.hypercell.space import Axis
 from algorithms.hypercell.space import geometry as named
 from algorithms.hypercell.world import World
-from algorithms.native.nvrtc import compile_cuda
+from tasks.native.nvrtc import compile_cuda
 from tests import emulated, hypercells
 from tests.biologies.messenger import MESSENGER
 from tests.biologies.toy_text import TOY_TEXT

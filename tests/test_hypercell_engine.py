@@ -16,7 +16,7 @@ from algorithms.hypercell.arithmetic import philox
 from algorithms.hypercell.biology import Economy
 from algorithms.hypercell.space import Axis
 from algorithms.hypercell.world import Ablation, Kernel, World
-from algorithms.native import build
+from tasks.native import build
 from tests.biologies.messenger import MESSENGER
 from tests.biologies.toy_text import TOY_TEXT
 from tests.hypercells import (

@@ -30,7 +30,7 @@ from algorithms.hypercell.share import Share, cut, together
 from algorithms.hypercell.snapshot import load, save
 from algorithms.hypercell.space import Axis, Geometry
 from algorithms.hypercell.world import World
-from algorithms.native import build
+from tasks.native import build
 from tests.hypercells import Case, cases, compiled, geometry, parity_of
 
 SHAPES = {

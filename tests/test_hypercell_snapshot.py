@@ -25,7 +25,7 @@ from algorithms.hypercell.biology import Economy
 from algorithms.hypercell.snapshot import header, load, load_genome, save, save_genome
 from algorithms.hypercell.space import Axis
 from algorithms.hypercell.world import Ablation, World
-from algorithms.native.memory import aligned
+from tasks.native.memory import aligned
 from tests.hypercells import Case, cases, geometry, parity_of
 
 N = 7

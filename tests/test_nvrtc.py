@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from algorithms.native.errors import BuildError
-from algorithms.native.nvrtc import compile_cuda, resources
+from tasks.native.errors import BuildError
+from tasks.native.nvrtc import compile_cuda, resources
 
 # spilling wants 128 registers of the 64 that 1,024 threads leave it; calling spills in what it calls.
 SOURCE = """

@@ -18,7 +18,7 @@ from algorithms.base import Refused
 from algorithms.hypercell.layout import CSpace, Layout
 from algorithms.hypercell.space import NAMES, Geometry
 from algorithms.hypercell.world import Founder, World
-from algorithms.native.nvrtc import Cubin, compile_cuda
+from tasks.native.nvrtc import Cubin, compile_cuda
 
 WARP, BLOCK = 32, 256  # threads; BLOCK is kernel/cuda.h's
 INSTALL = "pip install 'joulebench[cuda]'"

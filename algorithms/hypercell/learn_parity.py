@@ -15,9 +15,9 @@ from algorithms.hypercell import film, parity, snapshot, space
 from algorithms.hypercell.camera import Camera
 from algorithms.hypercell.space import TILE
 from algorithms.hypercell.world import Ablation, Founder, Kernel, World, genes
-from algorithms.native.build import library
 from algorithms.parity_mask import Parity
 from tasks.classification import Classification
+from tasks.native.build import library
 
 SPECIES = ("both", "holders", "masks")
 # A false mask passes in less than one training of a hundred; one that gets all the rows right that there

@@ -13,8 +13,8 @@ import numpy as np
 from algorithms.hypercell.biology import Biology, Economy
 from algorithms.hypercell.layout import TALLIES, Layout, Slab
 from algorithms.hypercell.space import TILE, Geometry
-from algorithms.native.build import opened
-from algorithms.native.memory import aligned
+from tasks.native.build import opened
+from tasks.native.memory import aligned
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from algorithms.hypercell import parity, space
 from algorithms.hypercell.biology import Economy
 from algorithms.hypercell.space import NAMES, Geometry
 from algorithms.hypercell.world import Kernel, World, genes
-from algorithms.native.build import library
+from tasks.native.build import library
 
 N, ROWS, BITE, SECRET = 20, 1024, 64, 0b1000_0010_0000_0001_0000
 SIZES = {

@@ -20,7 +20,7 @@ from algorithms.hypercell import parity
 from algorithms.hypercell.cuda import CudaWorld, good_tile, open_device
 from algorithms.hypercell.space import Axis, Geometry
 from algorithms.hypercell.world import Kernel, World, genes
-from algorithms.native import build
+from tasks.native import build
 
 ROWS, WARM = 1000, 16  # samples; ticks before the clock starts
 CPU_LOCATION_TICKS = 1 << 20  # what one thread of a CPU gets to do, at 10 million a second

@@ -14,11 +14,11 @@ import numpy as np
 
 from algorithms.backprop_mlp import BackpropMLP
 from algorithms.base import Algorithm, Progress, Refused, Training
-from algorithms.native.build import library, opened
-from algorithms.native.memory import aligned
 from algorithms.parity_mask import Parity
 from algorithms.xor_elimination import XorElimination
 from tasks.classification import Classification
+from tasks.native.build import library, opened
+from tasks.native.memory import aligned
 
 HEAVIEST = 62
 

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from algorithms.native.errors import BuildError
+from tasks.native.errors import BuildError
 
 NAMES = ("c++", "g++", "clang++")
 FLAGS = (

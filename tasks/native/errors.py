@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from algorithms.base import Refused
+from tasks.base import TaskError
 
 LINES = 4
 WIDTH = 200
 
 
-class BuildError(Refused):
+class BuildError(TaskError):
     """Raised where a kernel cannot be built here, with the way out."""
 
 

@@ -14,10 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from algorithms.native import cache as kept
-from algorithms.native import compilers
-from algorithms.native.compilers import Compiler
-from algorithms.native.errors import BuildError, failure
+from tasks.native import cache as kept
+from tasks.native import compilers
+from tasks.native.compilers import Compiler
+from tasks.native.errors import BuildError, failure
 
 TIMEOUT_S = 120.0
 

@@ -7,8 +7,8 @@ import io
 import re
 from dataclasses import dataclass
 
-from algorithms.native.cache import kernels_folder
-from algorithms.native.errors import BuildError, failure
+from tasks.native.cache import kernels_folder
+from tasks.native.errors import BuildError, failure
 
 ENTRY = re.compile(r"Compiling entry function '([^']+)'")
 REGISTERS = re.compile(r"Used (\d+) registers")
