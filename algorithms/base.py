@@ -63,6 +63,17 @@ class Algorithm(ABC):
     def train(self, data: dict[str, np.ndarray]) -> Training:
         """Learns from one draw's training data and returns the predictor."""
 
+    def counts(self) -> dict[str, Any] | None:
+        """What the compiled kernels did in the last training, its predictor's first answer included.
+
+        Asked for by `bench count` alone, after a training. Some of: operations (whole numbers by kind, as
+        in `configs/energy/`: {"int32_add": 12, ...}), read_bytes, written_bytes, communication_bytes,
+        peak_bytes (of all its arrays, numpy's included), notes (a list of what is left out). What torch and
+        numpy did is counted without you, and does not belong here. None where no kernel ran: one that does
+        not count itself is refused. `algorithms.counting` has what a kernel needs for it.
+        """
+        return None
+
     def pictures(self, data: dict[str, np.ndarray]) -> dict[str, bytes]:
         """Films and diagrams of the training on `data`, by file name (.png, .gif or .svg).
 

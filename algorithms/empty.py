@@ -33,17 +33,30 @@ class Uniform:
         pass
 
 
+class Zero:
+    """The rule after whose first step every cell is 0."""
+
+    def __init__(self, entries: int) -> None:
+        self.entries = entries
+
+    def rule(self) -> np.ndarray:
+        return np.zeros(self.entries, np.uint8)
+
+
 @dataclass
 class Empty(Algorithm):
-    """Has no hyperparameters; takes classification and sequence tasks."""
+    """Has no hyperparameters; takes tasks of every family."""
 
     def prepare(self, spec: Any) -> None:
-        if spec.family not in ("classification", "sequence"):
+        families = ("classification", "sequence", "rule_search")
+        if spec.family not in families:
             raise Refused(
-                f"empty has no answer for family {spec.family}; classification and sequence"
+                f"empty has no answer for family {spec.family}; it takes {', '.join(families)}"
             )
         super().prepare(spec)
 
     def train(self, data: dict[str, np.ndarray]) -> Training:
         yield from ()
+        if self.spec.family == "rule_search":
+            return Zero(self.spec.entries)
         return Uniform(self.spec.vocab) if self.spec.family == "sequence" else Constant()

@@ -26,15 +26,25 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
-from algorithms.hashed_softmax import CONTEXTS, VOCAB, Hashed, HashedSoftmax, Settings, contexts
+from algorithms.counting import Counts, counting, kernel_text
+from algorithms.hashed_softmax import (
+    CONTEXTS,
+    EVENTS,
+    VOCAB,
+    Hashed,
+    HashedSoftmax,
+    Settings,
+    contexts,
+)
 from algorithms.hashed_softmax import KINDS as SHARED
 from tasks.native.build import library, opened
 from tasks.native.memory import aligned
 from tasks.sequence import SequenceSpec, only_bytes
 
-READS = ["kernels/hashed_contexts.h", "kernels/hashed_mlp_dense.h", "kernels/hashed_mlp.cpp"]
+READS = ["kernels/hashed_*.h", "kernels/hashed_mlp.cpp"]
 KERNEL = CONTEXTS.with_name("hashed_mlp.cpp")
 LAYERS = CONTEXTS.with_name("hashed_mlp_dense.h")
+OWN_EVENTS = CONTEXTS.with_name("hashed_mlp_events.h")
 KINDS = (*SHARED, "s2", "s3", "v1", "v2")
 BATCHES = (8, 16, 32, 64, 128)
 OWN_BYTES = 1 << 30  # of rows that all lanes together may change as they adapt
@@ -68,10 +78,17 @@ def source(embed: int, hidden: int, batch: int) -> str:
     return sizes + contexts(len(KINDS)) + LAYERS.read_text() + KERNEL.read_text()
 
 
+def events() -> str:
+    """The table of what the kernel counts."""
+    both = "#define EVENTS(_) HASHED_EVENTS(_) MLP_EVENTS(_)\n"
+    return EVENTS.read_text() + OWN_EVENTS.read_text() + both
+
+
 @cache
 def kernel(embed: int, hidden: int, batch: int) -> ctypes.CDLL:
     """The compiled kernel, loaded once."""
-    lib = opened(library(source(embed, hidden, batch), "hashed_mlp"))
+    text = kernel_text(source(embed, hidden, batch), events())
+    lib = opened(library(text, "hashed_mlp"))
     p, u32, u64 = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
     i32, f32 = ctypes.c_int, ctypes.c_float
     lib.size_of.restype = lib.floats_of.restype = u64
@@ -250,11 +267,14 @@ class HashedMlp(Algorithm):
             raise Refused(unfit)
         super().prepare(spec)
         self.lib = kernel(self.embed, self.hidden, self.batch)
+        self.counted = Counts(self.lib, events()) if counting() else None
 
     def train(self, data: dict[str, np.ndarray]) -> Generator[Progress, Any, Trained]:
         text = np.ascontiguousarray(data["text"][-self.train_bytes :], np.uint8)
         if not len(text):
             raise Refused("the text to learn is empty; give at least one byte")
+        if self.counted:
+            self.counted.restart()
         counts = np.zeros(VOCAB, np.uint64)
         self.lib.count(text.ctypes.data, len(text), counts.ctypes.data)
         deep, kinds = self.deep(counts), len(set(self.contexts.split("+")))
@@ -268,6 +288,9 @@ class HashedMlp(Algorithm):
         predictor = Trained(self.lib, deep, bits, units, own, rates)
         yield from predictor.learn(text)
         return predictor
+
+    def counts(self) -> dict[str, Any] | None:
+        return self.counted.told() if self.counted else None
 
     def deep(self, counts: np.ndarray) -> Deep:
         """What the kernel wants to know. counts: uint64 [256], of the bytes of the text."""

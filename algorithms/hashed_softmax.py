@@ -27,13 +27,15 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
+from algorithms.counting import Counts, counting, kernel_text
 from tasks.native.build import library, opened
 from tasks.native.memory import aligned
 from tasks.sequence import SequenceSpec, only_bytes
 
-READS = ["kernels/hashed_contexts.h", "kernels/hashed_softmax.cpp"]
+READS = ["kernels/hashed_contexts.h", "kernels/hashed_events.h", "kernels/hashed_softmax.cpp"]
 CONTEXTS = Path(__file__).parent / "kernels" / "hashed_contexts.h"
 KERNEL = CONTEXTS.with_name("hashed_softmax.cpp")
+EVENTS = CONTEXTS.with_name("hashed_events.h")
 VOCAB = 256
 KINDS = ("1", "2", "3", "4", "5", "6", "w0", "w1", "w2", "column")
 MATCHES = 2
@@ -73,10 +75,16 @@ def contexts(kinds: int) -> str:
     return f"#define CONTEXT_KINDS {kinds}\n" + CONTEXTS.read_text()
 
 
+def events() -> str:
+    """The table of what the kernel counts."""
+    return EVENTS.read_text() + "#define EVENTS(_) HASHED_EVENTS(_)\n"
+
+
 @cache
 def kernel() -> ctypes.CDLL:
     """The compiled kernel, loaded once."""
-    lib = opened(library(contexts(len(KINDS)) + KERNEL.read_text(), "hashed_softmax"))
+    source = contexts(len(KINDS)) + KERNEL.read_text()
+    lib = opened(library(kernel_text(source, events()), "hashed_softmax"))
     p, u32, u64 = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
     lib.size_of.restype, lib.size_of.argtypes = u64, [ctypes.c_int]
     lib.train.restype = ctypes.c_double
@@ -237,12 +245,14 @@ class HashedSoftmax(Algorithm):
         if unfit := only_bytes(spec, "algo=hashed_softmax"):
             raise Refused(unfit)
         super().prepare(spec)
-        kernel()
+        self.counted = Counts(kernel(), events()) if counting() else None
 
     def train(self, data: dict[str, np.ndarray]) -> Generator[Progress, Any, Trained]:
         text = np.ascontiguousarray(data["text"][-self.train_bytes :], np.uint8)
         if not len(text):
             raise Refused("the text to learn is empty; give at least one byte")
+        if self.counted:
+            self.counted.restart()
         counts = np.zeros(VOCAB, np.uint64)
         kernel().count(text.ctypes.data, len(text), counts.ctypes.data)
         most = len(text) * len(self.contexts.split("+"))
@@ -253,6 +263,9 @@ class HashedSoftmax(Algorithm):
         predictor = Trained(self.settings(counts), bits, rows, rate)
         yield from predictor.learn(text)
         return predictor
+
+    def counts(self) -> dict[str, Any] | None:
+        return self.counted.told() if self.counted else None
 
     def settings(self, counts: np.ndarray) -> Settings:
         """What the kernel wants to know. counts: uint64 [256], of the bytes of the text."""

@@ -32,12 +32,14 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
+from algorithms.counting import Counts, counting, kernel_text
 from tasks.native.build import library, opened
 from tasks.native.memory import aligned
 from tasks.sequence import SequenceSpec, only_bytes
 
-READS = ["kernels/mixer.cpp"]
+READS = ["kernels/mixer.cpp", "kernels/mixer_events.h"]
 SOURCE = Path(__file__).parent / "kernels" / "mixer.cpp"
+EVENTS = SOURCE.with_name("mixer_events.h")
 
 LINE = 32  # bytes
 CONTEXTS = 16
@@ -77,7 +79,8 @@ def whole_log2(n: int) -> int:
 
 def load() -> ctypes.CDLL:
     """The kernel, compiled where it is not kept yet."""
-    kernel = opened(library(SOURCE.read_text(encoding="utf-8"), "mixer"))
+    text = kernel_text(SOURCE.read_text(encoding="utf-8"), EVENTS.read_text(encoding="utf-8"))
+    kernel = opened(library(text, "mixer"))
     model, lanes, stride = POINTER(CModel), c_void_p, c_uint64
     own = (c_void_p, c_uint64, c_void_p)
     for name in ("small_bytes", "lane_bytes", "tree_bytes", "model_bytes"):
@@ -225,6 +228,7 @@ class Mixer(Algorithm):
             raise Refused(unfit)
         super().prepare(spec)
         self.kernel = load()
+        self.counted = Counts(self.kernel, EVENTS.read_text()) if counting() else None
 
     def params(self) -> CParams:
         counts = [min(n, self.limit or n) for n in COUNTS]
@@ -248,9 +252,14 @@ class Mixer(Algorithm):
             raise Refused("the text to learn is empty; give at least one byte")
         if len(text) >= 2**32 - 1:
             raise Refused("a text of 4 GiB or more: set algo.last_bytes")
+        if self.counted:
+            self.counted.restart()
         bits = min(self.memory_bits, whole_log2(LINES_PER_BYTE * LINE * len(text)))
         predictor = Mixed(self.kernel, text, max(10, bits), self.params(), self.balance)
         if self.adapt:
             predictor.adapting(self.spec.segment)
         yield from predictor.learn(self.spec.segment)
         return predictor
+
+    def counts(self) -> dict[str, Any] | None:
+        return self.counted.told() if self.counted else None

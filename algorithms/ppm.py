@@ -33,11 +33,13 @@ from typing import Any
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
+from algorithms.counting import Counts, counting, kernel_text
 from tasks.native.build import library, opened
 from tasks.sequence import SequenceSpec, only_bytes
 
-READS = ["kernels/ppm.cpp"]
+READS = ["kernels/ppm.cpp", "kernels/ppm_events.h"]
 SOURCE = Path(__file__).parent / "kernels" / "ppm.cpp"
+EVENTS = SOURCE.with_name("ppm_events.h")
 
 NODE = ENTRY = 16  # bytes
 LONGEST = 32
@@ -68,7 +70,8 @@ class CLane(ctypes.Structure):
 
 def load() -> ctypes.CDLL:
     """The kernel, compiled where it is not kept yet."""
-    kernel = opened(library(SOURCE.read_text(encoding="utf-8"), "ppm"))
+    text = kernel_text(SOURCE.read_text(encoding="utf-8"), EVENTS.read_text(encoding="utf-8"))
+    kernel = opened(library(text, "ppm"))
     model = POINTER(CModel)
     for name in ("escapes_bytes", "model_bytes", "lane_bytes"):
         getattr(kernel, name).restype = c_uint64
@@ -200,11 +203,14 @@ class Ppm(Algorithm):
             raise Refused(unfit)
         super().prepare(spec)
         self.kernel = load()
+        self.counted = Counts(self.kernel, EVENTS.read_text()) if counting() else None
 
     def train(self, data: dict[str, np.ndarray]) -> Generator[Progress, Any, Matched]:
         text = data["text"][-self.last_bytes :]
         if not len(text):
             raise Refused("the text to learn is empty; give at least one byte")
+        if self.counted:
+            self.counted.restart()
         room = min((1 << self.memory_bits) // NODE, (self.order + 1) * len(text) + 64, 2**31 - 1)
         model = CModel(
             order=self.order,
@@ -218,3 +224,6 @@ class Ppm(Algorithm):
             predictor.adapting(self.spec.segment)
         yield from predictor.learn(text)
         return predictor
+
+    def counts(self) -> dict[str, Any] | None:
+        return self.counted.told() if self.counted else None

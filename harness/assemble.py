@@ -41,6 +41,7 @@ class Outcome:
     pilots: list[dict[str, float]] = field(default_factory=list)
     pictures: dict[str, bytes] = field(default_factory=dict)
     curve: list[rec.CurvePoint] = field(default_factory=list)
+    counts: rec.CountInfo | None = None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -150,6 +151,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         trace=trace,
         pictures=pictures,
         curve=outcome.curve,
+        counts=outcome.counts,
         warnings=warnings,
     )
 

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -39,9 +40,10 @@ class Child:
     """A worker in an empty folder of its own, with its own HOME, its own session and one open channel.
 
     threads: for its libraries. gpu: whether a GPU's work is on the bill; if not, it is shown none.
+    variables: more of its environment.
     """
 
-    def __init__(self, threads: int, gpu: bool) -> None:
+    def __init__(self, threads: int, gpu: bool, variables: Mapping[str, str] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="joulebench-"))
         for name in ("home", "tmp", "work"):
             (self.folder / name).mkdir()
@@ -51,7 +53,7 @@ class Child:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", BOOT.format(fd=theirs.fileno())],
                 cwd=self.folder / "work",
-                env=environment(self.folder, threads, gpu),
+                env=environment(self.folder, threads, gpu) | dict(variables or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from harness.epilogs import (
+    COUNT_EPILOG,
     CURVE_EPILOG,
     EPILOG,
     FRONT_EPILOG,
@@ -58,6 +59,12 @@ def parser() -> argparse.ArgumentParser:
     curve.add_argument("words", nargs="*", metavar="FIELD=VALUE", help="as for bench run")
     curve.add_argument("-m", "--multirun", action="store_true", help="comma lists are swept")
 
+    count = add(
+        "count", "count operations and bytes of a training, measuring nothing", COUNT_EPILOG
+    )
+    count.add_argument("words", nargs="*", metavar="FIELD=VALUE", help="as for bench run; energy=")
+    count.add_argument("-m", "--multirun", action="store_true", help="comma lists are swept")
+
     tune = add("tune", "search the settings that meet the bar on the least energy", TUNE_EPILOG)
     tune.add_argument(
         "words",
@@ -68,7 +75,9 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("-m", "--multirun", action="store_true", help="comma lists are swept")
     tune.add_argument("--fresh", action="store_true", help="begin anew; the old search is kept")
 
-    lists = add("list", "list tasks, algorithms, meters and processes, or the fields of one")
+    lists = add(
+        "list", "list tasks, algorithms, meters, processes and energy tables, or the fields of one"
+    )
     lists.add_argument("name", nargs="?", help="one of them, to see its fields")
 
     show = add("show", "show one run: score, energy rows, phases, provenance")
@@ -136,7 +145,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options, rest = top.parse_known_args(words)
         if rest and (
-            options.command not in ("run", "curve", "tune")
+            options.command not in ("run", "curve", "count", "tune")
             or any(word.startswith("-") for word in rest)
         ):
             top.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -176,7 +185,7 @@ ACTIONABLE = (
 
 def listen_to_signals(command: str) -> None:
     """An end from outside is handled like Ctrl-C; a reader that goes away ends what only prints."""
-    if command in ("run", "curve", "tune", "replay", "measure", "meters"):
+    if command in ("run", "curve", "count", "tune", "replay", "measure", "meters"):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler)
     elif hasattr(signal, "SIGPIPE"):
@@ -193,6 +202,10 @@ def dispatch(options: argparse.Namespace) -> int:
         from harness.run_command import curve
 
         return curve(options.words, options.multirun)
+    if options.command == "count":
+        from harness.count_command import count
+
+        return count(options.words, options.multirun)
     if options.command == "tune":
         from harness.tune_command import tune
 

@@ -20,7 +20,11 @@ from harness.checks import check_schema, check_type, first_line, in_range, quote
 from harness.errors import BadInputError, did_you_mean
 
 GROUPS = ("task", "algo")  # Hydra's; meters are several at once, which its groups cannot say,
-APART = ("meter", "process")  # and a process is of bench tune alone
+APART = (
+    "meter",
+    "process",
+    "energy",
+)  # a process is of bench tune alone, a table of joules of bench count
 METERS = (
     "nvml",
     "rapl",
@@ -77,6 +81,7 @@ class Schema:
     results: str = "results"
     trace: bool | None = None
     settle_s: float = 30.0
+    energy: str = "horowitz_45nm"
     limits: LimitsSchema = field(default_factory=LimitsSchema)
     curve: CurveSchema = field(default_factory=CurveSchema)
     budget: BudgetSchema = field(default_factory=BudgetSchema)
@@ -113,6 +118,7 @@ class Config:
     process: Choosing | None = None
     budget: dict[str, Any] = field(default_factory=dict)
     tune: dict[str, Any] = field(default_factory=dict)
+    energy: str = ""
 
 
 NESTED: dict[str, type] = {
@@ -215,6 +221,7 @@ def _resolve(words: list[str]) -> Config:
         process=_process(chosen.get("process"), apart["process"]),
         budget=resolved["budget"],
         tune=resolved["tune"],
+        energy=_energy(chosen.get("energy", resolved["energy"]), apart["energy"]),
         seed=in_range("seed", resolved["seed"], 0, 2**63 - 1),
         overrides=words,
     )
@@ -237,6 +244,18 @@ def _process(name: Any, overrides: list[Override]) -> Choosing | None:
         known = ", ".join(registry.names("process"))
         raise BadInputError(f"which process? say process=NAME, one of: {known}")
     return _with_fields("process", name, registry.find("process", name), overrides)[0]
+
+
+def _energy(name: Any, overrides: list[Override]) -> str:
+    """The name of a table of joules; its figures are set in the table alone."""
+    for override in overrides:
+        raise BadInputError(
+            f"{override.input_line}: a table's figures are not set by a word; write a table of your own "
+            "like those in configs/energy/ and say energy=./mine.yaml"
+        )
+    if not isinstance(name, str) or not name:
+        raise BadInputError(f"energy={name}: which table? bench list shows them")
+    return name
 
 
 def _with_fields(
@@ -290,5 +309,5 @@ def _check(override: Override, groups: dict[str, registry.Choice]) -> None:
         )
     if head not in groups:
         check_schema(line, override.value(), typing.get_type_hints(schema)[name])
-    elif rest == name and known[name] is not None:
+    elif rest == name and known[name] is not None and not registry.follows(known[name]):
         check_type(line, override.value(), known[name])

@@ -33,6 +33,18 @@ was fixed beforehand (bench run). curve.first_s and curve.ratio say when pauses 
 curve.until_bar when training ends early; a bar that is not met by then is reported as not met.
 """
 
+COUNT_EPILOG = """\
+examples:
+  bench count task=sparse_parity algo=backprop
+  bench count -m task=nanogpt algo=ngram,hashed_softmax seed=0,1,2 energy=7nm
+  bench metrics                                   how well counts rank algorithms, held against measured runs
+
+One training, on a draw that follows from the seed: the same command gives the same counts, to the unit. Of
+torch (backward included), numpy and the compiled kernels, which count themselves; the Record names what
+nobody counted. It is slowed down many times over, so nothing is measured. Joules are modelled from the
+counts by a table (energy=45nm, 7nm or a yaml of your own; bench list shows them) and are a floor.
+"""
+
 TUNE_EPILOG = """\
 examples:
   bench tune task=sparse_parity algo=backprop process=tpe budget.trials=40

@@ -58,7 +58,7 @@ def published(algo: Choosing) -> bool:
     else:
         choices = [c for c in registry.choices("algo") if c.target == algo.target]
     return any(
-        all(algo.fields.get(n) == v for n, v in c.fields.items() if not str(v).startswith("${"))
+        all(algo.fields.get(n) == v for n, v in c.fields.items() if not registry.follows(v))
         for c in choices
     )
 
@@ -151,5 +151,6 @@ KINDS = {
     "find_high_j": lambda value: value is None or _joules(value),
     "process": _word,
     "source": _word,
+    "device": lambda value: value is None or _word(value),
     "config_sha256": _word,
 }

@@ -12,7 +12,7 @@ from harness.metering import PHASE
 from metrics.joint import disagreements
 from metrics.meter import Meter, MeterError, Window, headline, monotonic_s, total, total_net
 from metrics.polled import Mark
-from metrics.record import CURVE, RUN, TRIAL, EnergyRow, Headline, Interval, Record
+from metrics.record import COUNT, CURVE, RUN, TRIAL, EnergyRow, Headline, Interval, Record
 from metrics.store import Store
 from metrics.wall import Wall
 from reports.runs import print_result
@@ -22,6 +22,10 @@ def import_log(results: str, name: str, csv: str, clock_offset_s: float, max_gap
     """Appends the run once more, with the log's rows for its setup, training and predictions."""
     store = Store(results)
     old = store.find(name)
+    if old.kind == COUNT:
+        raise BadInputError(
+            f"{old.run} is a count, whose joules are modelled; join the log to a run (bench run)"
+        )
     if old.headline is None:
         raise BadInputError(
             f"run {old.run} did not finish ({old.status}); there is nothing to join"

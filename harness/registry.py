@@ -1,7 +1,8 @@
 """What there is to choose from: one yaml per choice. Reads names and `about` blocks, nothing else.
 
 A choice is `configs/<group>/<name>.yaml`, or `configs/<group>/<name>/<family>.yaml` where one
-algorithm differs by the family of the task.
+algorithm differs by the family of the task. What searches have found is kept in `configs/tuned/`, as
+`bench tune` wrote it: algo=tuned/<name>.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from harness.errors import BadInputError, did_you_mean
 from harness.load import is_file_target, outline
 
 OWN = ("task", "algo")  # groups that take a file of one's own
+TUNED = "tuned"  # not a group of its own, but a shelf of algorithms
 AUTO = "auto"  # in place of a meter's name: the most real meters that work here
 FOLDER = Path(configs.__file__).parent
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -79,14 +81,31 @@ def find(group: str, name: str) -> list[Choice]:
         return [Choice(group, Path(name).name, "_file", seen.target, about, seen.fields)]
     if name.endswith((".yaml", ".yml")) and group in OWN:
         return [from_yaml(group, name)]
+    if group == "algo" and name.startswith(f"{TUNED}/"):
+        return [_tuned(name)]
     found = [choice for choice in choices(group) if name in (choice.name, choice.option)]
     if not found:
         own = f"; or a class in a file: {group}=./mine.py:Mine" if group in OWN else ""
         raise BadInputError(
-            f"no {group} is called {name}{did_you_mean(name, names(group))}; "
+            f"no {group} is called {name}{did_you_mean(name, [*names(group), *shelf(group)])}; "
             f"there are: {', '.join(names(group))}{own}"
         )
     return found
+
+
+def shelf(group: str = "algo") -> list[str]:
+    """tuned/NAME of everything that searches have found."""
+    return [f"{TUNED}/{choice.option}" for choice in choices(TUNED)] if group == "algo" else []
+
+
+def _tuned(name: str) -> Choice:
+    """The choice behind tuned/NAME."""
+    if name not in shelf():
+        raise BadInputError(
+            f"no configuration is called {name}{did_you_mean(name, shelf())}; there are: "
+            f"{', '.join(shelf())}"
+        )
+    return from_yaml("algo", str(FOLDER / f"{name}.yaml"))
 
 
 def from_yaml(group: str, name: str) -> Choice:
@@ -115,11 +134,16 @@ def from_yaml(group: str, name: str) -> Choice:
                 f"{name}: {base.name} has no field {field}{did_you_mean(field, base.fields)}; it has: "
                 f"{', '.join(base.fields) or 'no fields'}"
             )
-        if base.fields[field] is not None:
+        if base.fields[field] is not None and not follows(base.fields[field]):
             check_type(f"{name}: {field}: {value}", value, base.fields[field])
     own = {key: about[key] for key in ("description", "found") if key in about}
     fields = {**base.fields, **content}
     return Choice(group, base.name, "_file", base.target, {**base.about, **own}, fields)
+
+
+def follows(default: Any) -> bool:
+    """Whether a field is by default what another one is (${task.bar}): it may be of any type then."""
+    return isinstance(default, str) and default.startswith("${")
 
 
 def _declared(constants: dict[str, Any], name: str) -> dict[str, Any]:

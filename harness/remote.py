@@ -43,4 +43,19 @@ class RemoteSequence:
         return self.sitting.value({"do": "step", "draw": self.draw, **request})
 
 
-REMOTE: dict[str, Any] = {"classification": RemoteClassifier, "sequence": RemoteSequence}
+class RemoteRule:
+    """`tasks.rule_search.Predictor` in the worker."""
+
+    def __init__(self, sitting: Sitting, draw: int) -> None:
+        self.sitting = sitting
+        self.draw = draw
+
+    def rule(self) -> np.ndarray:
+        return self.sitting.value({"do": "rule", "draw": self.draw})
+
+
+REMOTE: dict[str, Any] = {
+    "classification": RemoteClassifier,
+    "sequence": RemoteSequence,
+    "rule_search": RemoteRule,
+}

@@ -26,7 +26,7 @@ from harness.progress import Display
 from harness.runner import Hooks, Run
 from harness.suite import WORD, expand
 from metrics.meter import MeterError
-from metrics.record import CURVE, RUN, TRIAL, Record, encode
+from metrics.record import COUNT, CURVE, RUN, TRIAL, Record, encode
 from metrics.store import Store, StoreError
 from reports.console import table_console
 from reports.runs import print_result
@@ -38,7 +38,10 @@ def run(words: list[str], multirun: bool, dry: bool, seat: type[Run] = Run) -> i
     others: dict[str, tuple[str, ...]] = {
         "bench tune has a search": ("process", "budget.", "tune.")
     }
-    others |= {"bench curve has pauses": ("curve.",)} if seat is Run else {}
+    others |= {} if seat.kind == CURVE else {"bench curve has pauses": ("curve.",)}
+    others |= (
+        {} if seat.kind == COUNT else {"bench count has energy tables": ("energy=", "energy.")}
+    )
     for what, marks in others.items():
         for bad in [word for word in words if word.startswith(marks)]:
             raise BadInputError(
@@ -95,6 +98,11 @@ def replay(name: str, results: str) -> int:
         raise BadInputError(
             f"{old.run} is a trial of a search, which is no exam; sit one with what the search found: "
             f"bench run task={old.task.name} algo={Path(results) / 'found.yaml'}"
+        )
+    if old.kind == COUNT:
+        raise BadInputError(
+            f"{old.run} is a count, whose draw follows from the seed; count it again with: "
+            f"bench count {shlex.join(old.settings['overrides'])}"
         )
     if old.kind != RUN:
         raise BadInputError(
@@ -175,9 +183,10 @@ def sit(seated: Run, config: Config, place: str) -> str:
             print_result(record, kept)
     else:
         spent = sum(row.gross_j for row in record.energy if seated.meter.counts(row))
+        what = f"The {spent:.3g} J spent are" if seated.meter.meters else "It is"
         print(
             f"bench: {config.algo.name} on {config.task.name}: {record.error}. "
-            f"The {spent:.3g} J spent are kept as run {record.run} ({kept})",
+            f"{what} kept as run {record.run} ({kept})",
             file=sys.stderr,
         )
     if seated.fault:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from harness import host, pictures, registry
 from harness.assemble import Outcome, assemble, hash_draws
@@ -47,6 +47,7 @@ class Run:
 
     kind = rec.RUN
     with_empty = True  # whether the cost of the path is measured as well
+    variables: ClassVar[dict[str, str]] = {}  # more of the worker's environment
 
     def __init__(
         self, config: Config, hooks: Hooks, nonce: int | None = None, replay_of: str | None = None
@@ -219,6 +220,7 @@ class Run:
             self.threads,
             self.meter.sees_gpu,
             watch,
+            self.variables,
         )
 
     def _check_access(self) -> None:

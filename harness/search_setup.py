@@ -29,18 +29,18 @@ def budget_of(given: dict[str, Any], bounded: bool) -> Budget:
     for name, value in (("trials", trials), ("energy_j", energy_j), ("wall_s", wall_s)):
         if value is not None and not value > 0:
             raise BadInputError(f"budget.{name}={value:g}: must be above 0")
-    source = None
+    source = device = None
     if like is not None:
         spent = found.read(like)
         trials = min(trials or math.inf, int(spent["trials"]))
         energy_j = min(energy_j or math.inf, float(spent["find_j"]))
-        source = str(spent["source"])
+        source, device = str(spent["source"]), spent.get("device")
     if not bounded and trials is energy_j is wall_s is None:
         raise BadInputError(
             "how long may it search? say budget.trials=40, budget.energy_j=100, budget.wall_s=600, or "
             "budget.like=PATH/found.yaml of another search (whichever comes first)"
         )
-    return Budget(trials if trials is None else int(trials), energy_j, wall_s, source)
+    return Budget(trials if trials is None else int(trials), energy_j, wall_s, source, device)
 
 
 def rules_of(given: dict[str, Any]) -> Rules:

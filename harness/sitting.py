@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ class Moment:
 class Sitting(Windows):
     """A worker process with an algorithm in it. Use as a context manager; leaving it ends the worker.
 
-    threads, gpu: as in `Child`. Raises WorkerError where the worker fails, BadInputError where the
+    threads, gpu, variables: as in `Child`. Raises WorkerError where the worker fails, BadInputError where the
     algorithm refuses the task.
     """
 
@@ -68,8 +68,9 @@ class Sitting(Windows):
         threads: int,
         gpu: bool,
         watch: Callable[[Moment], None] = lambda moment: None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
-        self.child = Child(threads, gpu)
+        self.child = Child(threads, gpu, variables)
         super().__init__(meter, self.child.tree)
         self.limits = limits
         self.watch = watch

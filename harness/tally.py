@@ -101,6 +101,11 @@ class Tally:
         """Of the joules so far."""
         return next((r.source for r in [*self.rows, *self.confirmations] if r.source), None)
 
+    def device(self) -> str | None:
+        """Class of the machine on which they were spent."""
+        known = self.trials.meta("device")
+        return None if known is None else str(known)
+
     def spent(self) -> dict[str, float]:
         """J of all windows of all trials and confirmations, and of the process where it may be added."""
         rows = [*self.rows, *self.confirmations]

@@ -25,7 +25,8 @@ PHASES = ("setup", "train", "inference")
 @dataclass(frozen=True)
 class Sat:
     """What a sitting came to. energy_j: J per training. spent_j: gross by phase, of all windows, pilots
-    included; low_j, high_j: ends of their sum. longest_s: longest window of each phase."""
+    included; low_j, high_j: ends of their sum. longest_s: longest window of each phase. device: class of
+    the machine."""
 
     run: str
     status: str
@@ -37,6 +38,7 @@ class Sat:
     high_j: float
     source: str
     longest_s: dict[str, float] = field(default_factory=dict)
+    device: str = ""
 
 
 class TrialRun(Run):
@@ -68,10 +70,20 @@ class TrialRun(Run):
             return super()._attempt(outcome, last)
         finally:
             self.rows += outcome.rows  # of pilots as well: the search has spent them
+            self.marks["trial"]["spent_j"] = sum(self.spent().values())
+
+    def counted(self) -> list[EnergyRow]:
+        """Rows of all attempts that are on the bill."""
+        return [row for row in self.rows if row.phase in PHASES and self.meter.counts(row)]
+
+    def spent(self) -> dict[str, float]:
+        """J by phase, gross, of all attempts."""
+        rows = self.counted()
+        return {p: sum(r.gross_j for r in rows if r.phase == p) for p in PHASES}
 
     def sat(self, record: Record) -> Sat:
         """What is to be remembered of it."""
-        counted = [row for row in self.rows if row.phase in PHASES and self.meter.counts(row)]
+        counted = self.counted()
         longest: dict[str, float] = {}
         for phase in record.phases:
             longest[phase.phase] = max(longest.get(phase.phase, 0.0), phase.wall_s)
@@ -81,11 +93,12 @@ class TrialRun(Run):
             error=record.error,
             score=record.score.value if record.score else None,
             energy_j=record.headline.energy_j.value if record.headline else None,
-            spent_j={p: sum(r.gross_j for r in counted if r.phase == p) for p in PHASES},
+            spent_j=self.spent(),
             low_j=sum(r.low_j for r in counted),
             high_j=sum(r.high_j for r in counted),
             source=record.source,
             longest_s=longest,
+            device=record.host.device_class,
         )
 
 

@@ -26,12 +26,13 @@ ROUNDS = 3  # of confirming, while nothing confirmed meets the bar
 
 @dataclass(frozen=True)
 class Budget:
-    """Whichever comes first; None for no bound. source: of energy_j, where another search spent it."""
+    """Whichever comes first; None for no bound. source, device: of another search's energy_j."""
 
     trials: int | None = None
     energy_j: float | None = None
     wall_s: float | None = None
     source: str | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True)
@@ -186,17 +187,8 @@ class Search(Tally):
             row.score = row.energy_j = row.distance = None
 
     def _add(self, row: Trial, sat: Sat) -> None:
-        known = self.source()
-        if known and sat.low_j and sat.source != known:
-            raise BadInputError(
-                f"the trials so far were metered by {known}, this one by {sat.source}, and joules of two "
-                "sources are never summed; begin anew with --fresh"
-            )
-        if sat.low_j and self.budget.source not in (None, sat.source):
-            raise BadInputError(
-                f"the search of budget.like spent joules of {self.budget.source}; here they are of "
-                f"{sat.source}, so only trials can be equalled: say budget.trials instead"
-            )
+        if sat.low_j:
+            self._comparable(sat)
         row.source = sat.source if sat.low_j or not row.source else row.source
         for phase in PHASES:
             name = f"{phase}_j"
@@ -205,6 +197,25 @@ class Search(Tally):
         row.high_j += sat.high_j
         row.longest_s |= {k: max(v, row.longest_s.get(k, 0.0)) for k, v in sat.longest_s.items()}
         row.runs.append(sat.run)
+
+    def _comparable(self, sat: Sat) -> None:
+        """Raises BadInputError where its joules are of another source or device than those before."""
+        before = (self.source(), "metered by"), (self.device(), "sat on")
+        here = sat.source, sat.device
+        for (known, how), now in zip(before, here, strict=True):
+            if known and now != known:
+                raise BadInputError(
+                    f"the trials so far were {how} {known}, this one {how} {now}, and such joules are "
+                    "never summed; begin anew with --fresh"
+                )
+        for known, now in zip((self.budget.source, self.budget.device), here, strict=True):
+            if known and now != known:
+                raise BadInputError(
+                    f"the search of budget.like spent joules of {known}; here they are of {now}, so only "
+                    "trials can be equalled: say budget.trials instead"
+                )
+        if not self.device():
+            self.trials.keep("device", sat.device)
 
     def _patience(self) -> dict[str, float]:
         """s by phase, by the first trial that finished."""
@@ -224,30 +235,42 @@ class Search(Tally):
 
     def _confirm(self) -> None:
         """The best on further draws, and the published settings with them where they meet the bar, since
-        times drift; while none does the next best, and at last those with the best scores."""
+        times drift; while none but those does, the next that may, and at last those with the best scores."""
         rules = self.rules
         for round_ in range(ROUNDS if rules.confirm and rules.confirm_draws else 0):
-            known = {row.number for row in self.confirmations}
-            rest = [trial for trial in self.best() if trial.number not in known]
-            if round_ == 0:
-                rest = self._first_round()  # a search that goes on has some confirmed already
-            elif round_ == ROUNDS - 1:
-                sign = -1 if self.problem.direction == "max" else 1
-                rest.sort(key=lambda trial: sign * (trial.score or 0.0))
-            if round_ and not (rest and told(rest[0]).met and self._affords(rest[: rules.confirm])):
+            # A search that goes on has some confirmed already.
+            rest = self._next_round(round_ == ROUNDS - 1) if round_ else self._first_round()
+            if round_ and not (rest and self._affords(rest[: rules.confirm])):
                 return
             for draw in range(rules.draws, rules.draws + rules.confirm_draws):
                 for trial in rest[: rules.confirm + (round_ == 0)]:
                     self._confirm_on(trial, draw)
-            if any(choice.met for choice in self.confirmed_ones()):
+            if any(c.met and not self._published(c.trial) for c in self.confirmed_ones()):
                 return
+
+    def _next_round(self, last: bool) -> list[Trial]:
+        """Who met the bar for less than anything confirmed that does: the cheapest first, of those that
+        still would by as much as the trials' draws turned out to be easier; or the best scores first."""
+        confirmed, known = self.confirmed_ones(), {row.number for row in self.confirmations}
+        most_j = min((c.trial.energy_j or 0.0 for c in confirmed if c.met), default=math.inf)
+        missed = [c.score - (c.trial.score or 0.0) for c in confirmed if not c.met]
+        easier = statistics.median(missed) if missed else 0.0
+        sign = -1 if self.problem.direction == "max" else 1
+        rest = [t for t in self.best() if t.number not in known and told(t).met]
+        rest = [t for t in rest if (t.energy_j or 0.0) < most_j]
+        if last:
+            return sorted(rest, key=lambda trial: sign * (trial.score or 0.0))
+        return sorted(rest, key=lambda trial: self.distance((trial.score or 0.0) + easier) > 0)
+
+    def _published(self, trial: Trial) -> bool:
+        return trial.fields == self.problem.published
 
     def _first_round(self) -> list[Trial]:
         """Who is confirmed in any case: the best, and the published settings if they meet the bar."""
         best, count = self.best(), self.rules.confirm
         if not count or not self.rules.confirm_draws:
             return []
-        also = [t for t in best[count:] if t.fields == self.problem.published and told(t).met]
+        also = [t for t in best[count:] if self._published(t) and told(t).met]
         return best[:count] + also
 
     def _affords(self, rest: list[Trial]) -> bool:

@@ -220,6 +220,7 @@ class Tuning:
             "find_low_j": spent["low"],
             "find_high_j": spent["high"],
             "source": search.source() or "",
+            "device": search.device(),
             "proposer": {
                 "cpu_s": cpu_s,
                 "energy_j": cpu_s * self.watts[0],

@@ -1,7 +1,7 @@
 """The worker's side of a sitting: runs one algorithm, answers one parent, knows nothing else.
 
 Started by the parent in an empty folder. It answers five requests: prepare, train, predict (or step,
-for sequences), pictures and end.
+for sequences, and rule, where a rule is searched for), pictures and end.
 """
 
 from __future__ import annotations
@@ -24,11 +24,16 @@ from harness import wire
 from harness.load import load_class
 from tasks.base import TaskError
 from tasks.classification import Classification
+from tasks.rule_search import RuleSearch
 from tasks.sequence import SequenceSpec
 
 PROGRESS_EVERY_S = 0.25
 PR_SET_PDEATHSIG = 1
-SPECS: dict[str, type] = {"classification": Classification, "sequence": SequenceSpec}
+SPECS: dict[str, type] = {
+    "classification": Classification,
+    "sequence": SequenceSpec,
+    "rule_search": RuleSearch,
+}
 
 
 class Worker:
@@ -38,6 +43,7 @@ class Worker:
         self.channel = channel
         self.algorithm: Algorithm | None = None
         self.predictors: list[Any] = []
+        self.counting: Any = None  # a harness.counting.Counting, in a worker that counts
         self._said_s = 0.0
 
     def serve(self, until: tuple[str, ...] = ("end",)) -> str:
@@ -47,6 +53,7 @@ class Worker:
             "train": self.train,
             "predict": self.predict,
             "step": self.step,
+            "rule": self.rule,
             "pictures": self.pictures,
         }
         while True:
@@ -70,11 +77,27 @@ class Worker:
         }
 
     def train(
-        self, draws: list[dict[str, np.ndarray]], pauses: dict[str, float] | None = None
+        self,
+        draws: list[dict[str, np.ndarray]],
+        pauses: dict[str, float] | None = None,
+        count: bool = False,
     ) -> dict[str, Any]:
-        """Trains on every draw, each from a fresh state. pauses: as in `Pauses`; None for none."""
+        """Trains on every draw, each from a fresh state. pauses: as in `Pauses`; None for none.
+
+        count: every operation is counted, which slows it down many times over.
+        """
+        if not count:
+            self._train(draws, Pauses(**pauses) if pauses else None)
+            return {"is": "trained"}
+        from harness.counting import Counting  # late: a measured worker has no use for it
+
         assert self.algorithm is not None
-        due = Pauses(**pauses) if pauses else None
+        with Counting(self.algorithm, self.spec) as self.counting:
+            self._train(self.counting.wrap(draws), None)
+        return {"is": "trained", "counts": self.counting.told()}
+
+    def _train(self, draws: list[dict[str, np.ndarray]], due: Pauses | None) -> None:
+        assert self.algorithm is not None
         for index, data in enumerate(draws):
             training = self.algorithm.train(data)
             answer = None
@@ -88,6 +111,8 @@ class Worker:
                 if isinstance(event, Query):
                     wire.send(self.channel, {"is": "query", "draw": index, "x": event.x})
                     answer = wire.receive(self.channel)["y"]
+                    if self.counting:
+                        answer = self.counting.wrap(answer)
                 elif isinstance(event, Progress):
                     if due and event.predictor is not None and due.now():
                         if not self._pause(event):
@@ -104,7 +129,6 @@ class Worker:
         for predictor in self.predictors:
             self._first_answer(predictor)
         synchronise()
-        return {"is": "trained"}
 
     def _pause(self, event: Progress) -> bool:
         """Lets the parent question the predictor as it stands. Whether training shall go on."""
@@ -121,8 +145,13 @@ class Worker:
         """A predictor is ready once it has answered: what it puts off until then is training."""
         spec: Any = self.spec
         if spec.family == "classification":
+            if self.counting:  # the same each time, and not made here, where it would be counted
+                predictor.predict(self.counting.first)
+                return
             signs = np.frombuffer(os.urandom(spec.n), np.uint8) & 1
             predictor.predict((2 * signs.astype(np.int8) - 1)[None])
+        elif spec.family == "rule_search":
+            predictor.rule()
         else:
             predictor.reset(1)
             predictor.predict()
@@ -145,6 +174,10 @@ class Worker:
             value = value.astype(np.float32)  # half the traffic, and all that the score can use
         return {"is": "value", "value": value}
 
+    def rule(self, draw: int) -> dict[str, Any]:
+        """The table of a predictor that has searched for a rule."""
+        return {"is": "value", "value": np.asarray(self.predictors[draw].rule())}
+
     def pictures(self, data: dict[str, np.ndarray]) -> dict[str, Any]:
         """What the algorithm draws of its training. The last request: nothing is measured any more."""
         assert self.algorithm is not None
@@ -154,7 +187,9 @@ class Worker:
         now = time.monotonic()
         if now - self._said_s >= PROGRESS_EVERY_S:
             self._said_s = now
-            told = {"step": event.step, "of": event.of, "loss": as_float(event.loss)}
+            # To read a loss may take an operation, and how often it is read depends on the clock.
+            loss = None if self.counting else as_float(event.loss)
+            told = {"step": event.step, "of": event.of, "loss": loss}
             wire.send(self.channel, {"is": "progress", "draw": draw, **told})
 
 

@@ -141,6 +141,31 @@ def modelled(counts: Counts, prices: Table) -> Floor:
     )
 
 
+def floor(operations: Mapping[str, int], moved_bytes: int, prices: Table) -> Floor:
+    """Joules of operations and of bytes that moved, nobody knows between which levels of memory.
+
+    All of them at the table's cheapest level make the floor, at its dearest the upper end.
+    """
+    levels = prices.bytes
+    if moved_bytes and not levels:
+        raise OperationEnergyError(
+            f"bytes: the table {prices.name} prices none, and {moved_bytes} were moved; give it a level, "
+            "such as dram: [160, 325]"
+        )
+    counts = Counts(operations=dict(operations))
+    if not moved_bytes:
+        return modelled(counts, prices)
+    cheapest = min(levels, key=lambda level: levels[level])
+    dearest = max(levels, key=lambda level: levels[level][::-1])
+    low = modelled(Counts(operations=dict(operations), bytes={cheapest: moved_bytes}), prices)
+    high_j = modelled(counts, prices).high_j + moved_bytes * levels[dearest][1] * PICO
+    doubtful = [kind for kind in (*operations, cheapest, dearest) if kind in prices.unconfirmed]
+    flags = [f"every byte from {cheapest} in the floor, from {dearest} at the upper end"]
+    if doubtful:
+        flags.append(f"unconfirmed figures: {', '.join(dict.fromkeys(doubtful))}")
+    return msgspec.structs.replace(low, high_j=max(high_j, low.gross_j), flags=flags)
+
+
 def near(word: Any, known: Iterable[str]) -> str:
     """ " (did you mean X?)" for the nearest known name, or nothing."""
     found = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)

@@ -7,7 +7,7 @@ the same `schema_version`; any other change raises it.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -15,9 +15,11 @@ SCHEMA_VERSION = 1
 RUN = "run"
 CURVE = "curve"
 TRIAL = "trial"
+COUNT = "count"
 MEASURED_COMMAND = "measured command"
 
 Status = Literal["ok", "failed", "interrupted"]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class EnergyRow(msgspec.Struct, kw_only=True, frozen=True):
@@ -187,6 +189,23 @@ class DrawInfo(msgspec.Struct, kw_only=True, frozen=True):
     pilots: list[dict[str, float]] = []
 
 
+class CountInfo(msgspec.Struct, kw_only=True, frozen=True):
+    """What one training did, by counting (`metrics.counts.Tally` says how each is meant).
+
+    operations: by kind ("fp32_mul"). read_bytes, written_bytes: at the boundary of each operation.
+    communication_bytes: between devices, processes or locations. peak_bytes: most bytes of arrays alive at
+    once. how: who counted ("torch", "numpy", "kernel"). notes: what was not counted.
+    """
+
+    operations: dict[str, Count]
+    read_bytes: Count
+    written_bytes: Count
+    communication_bytes: Count
+    peak_bytes: Count
+    how: list[str]
+    notes: list[str]
+
+
 class EmptyInfo(msgspec.Struct, kw_only=True, frozen=True):
     """An algorithm that learns nothing, on the same draws and the same path: what the path costs."""
 
@@ -224,7 +243,9 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
 
     kind: "run"; "curve", a run whose training was paused for evaluations (`curve`), so that it has been
     shown what was held out before it ended and is on no board; "trial", of a search, on a draw that the
-    search's seed tells, and on no board (settings.trial says which); or "measured command": work that sat no
+    search's seed tells, and on no board (settings.trial says which); "count", a training whose operations
+    and bytes were counted and nothing measured, on a draw that the seed tells, and on no board (`counts`;
+    `energy` is modelled from them); or "measured command": work that sat no
     exam (any command, or a stretch of a program). Its task is called "command", its algorithm's config
     is what was called, and it has no score, no draw and no hash of its code; it is on no board.
     trace: the power trace (parquet; a PNG lies beside it), relative to the folder of the Records.
@@ -262,6 +283,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     trace: str | None = None
     pictures: list[str] = []
     curve: list[CurvePoint] = []
+    counts: CountInfo | None = None
     imported_from: str | None = None
     found: dict[str, Any] | None = None
     warnings: list[str] = []

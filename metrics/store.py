@@ -2,15 +2,18 @@
 
 A line is written by one `write` under a file lock and flushed to disk before the lock is let go. If a
 writer was killed in the middle, its torn line stays where it is, the next writer starts a new line
-behind it, and readers report and skip it. Nothing is ever edited.
+behind it, and readers report and skip it. Nothing is ever edited. Where a folder has the same packed as
+well (records.jsonl.gz, made by gzip for publishing), these are read first.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import gzip
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,12 +132,18 @@ class Store:
         raise StoreError(f"the Record of run {matches[0]} in {self.path} cannot be read")
 
     def _read(self) -> bytes:
+        packed = self.path.with_name(f"{FILE}.gz")
+        data, path = b"", packed
         try:
-            return self.path.read_bytes()
+            if packed.exists():
+                data = gzip.decompress(packed.read_bytes())
+            path = self.path
+            return data + path.read_bytes()
         except FileNotFoundError:
-            return b""
-        except OSError as error:
-            raise StoreError(f"cannot read {self.path}: {error.strerror or error}") from None
+            return data
+        except (OSError, EOFError, zlib.error) as error:
+            why = getattr(error, "strerror", None) or error
+            raise StoreError(f"cannot read {path}: {why}") from None
 
     def _lines(self, problems: list[str]) -> Iterator[tuple[int, bytes]]:
         lines = self._read().split(b"\n")

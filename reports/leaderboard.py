@@ -57,7 +57,7 @@ COLUMNS = {
     "code_sha256": "identity of the algorithm's code (first 12 digits)",
     "threads": "threads that its libraries were given",
     "find_j": "J that the search for this configuration spent (the largest, where runs name several); empty "
-    "where there was none, or its joules are of another source",
+    "where there was none, or its joules are of another source or device class",
     "pays_off_after": "trainings after which that search has paid off, to two digits: find_j / (energy_j of "
     "the algorithm's cheapest as_published row here of the same code and threads that meets the target - "
     "energy_j); empty where never, not known, or the difference is within what runs scatter",
@@ -149,8 +149,9 @@ def _row(group: list[Line]) -> dict[str, Any]:
         "algo_sha256": first.algorithm.config_sha256[:12],
         "algo_config": bytes(first.algorithm.config).decode(),
     }
-    searches = [g.found.find_j for g in group if g.found and g.found.source == g.source]
-    row["find_j"] = max(searches, default=None)
+    searches = [g.found for g in group if g.found and g.found.source == g.source]
+    alike = [f.find_j for f in searches if f.device in (None, device)]  # None: it does not say
+    row["find_j"] = max(alike, default=None)
     if not done:
         return row
     last = scores[-1]

@@ -63,6 +63,7 @@ class Found(msgspec.Struct, gc=False):
     find_j: float
     source: str
     trials: int = 0
+    device: str | None = None
 
 
 class Phase(msgspec.Struct, gc=False):

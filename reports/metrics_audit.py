@@ -3,7 +3,8 @@
 The guard against optimising a surrogate. Within one task variant, access model and device class, runs of
 one algorithm with one configuration make a row (medians), of which one stands for the algorithm: the one
 with the most runs, of these the cheapest by the most real figure. Every rung that the Records carry (wall and
-CPU seconds, counts, modelled joules, partial sensors) is compared with the most real measured joules there.
+CPU seconds, what `bench count` counted of the same algorithm, modelled joules, partial sensors) is compared
+with the most real measured joules there.
 Said of each: Kendall's τ-b with an interval, and the pair that it orders wrongly at the highest price.
 """
 
@@ -22,7 +23,7 @@ from rich.table import Table
 from metrics.record import RUN
 from metrics.store import Store, StoreError
 from reports.console import table_console
-from reports.metrics_lines import Line
+from reports.metrics_lines import COUNTED, Line, counted_rungs, rungs
 
 FEWEST = 4  # algorithms below which any order may be chance: three agree by luck one time in six
 TRUSTED_TAU = 0.5  # three of four pairs in order
@@ -107,6 +108,7 @@ def audit(lines: list[Line]) -> list[Board]:
     """Every board, by name."""
     groups: dict[str, dict[tuple[str, ...], dict[str, dict[str, float]]]] = defaultdict(dict)
     first: dict[str, str] = {}  # the run that an import is of, through other imports
+    counted = counted_rungs(lines)
     for line in lines:
         if line.imported_from:
             first[line.run] = first.get(line.imported_from, line.imported_from)
@@ -117,28 +119,19 @@ def audit(lines: list[Line]) -> list[Board]:
             identity = (algo.name, algo.config_sha256, algo.code_sha256, str(line.host.threads))
             runs = groups[board].setdefault(identity, {})
             # A log that was joined afterwards adds its rungs to the run that it is of.
-            runs.setdefault(first.get(line.run, line.run), {}).update(rungs(line))
+            runs.setdefault(first.get(line.run, line.run), {}).update(
+                counted.get(line.counted, {}) | rungs(line)
+            )
     return [_board(name, groups[name]) for name in sorted(groups)]
-
-
-def rungs(line: Line) -> dict[str, float]:
-    """Figures per training by rung: seconds, counts, joules by source."""
-    head = line.headline
-    assert head is not None
-    found = {"wall_s": head.wall_s, "cpu_s": head.cpu_s}
-    found |= {f"count:{kind}": value for kind, value in (line.counts or {}).items()}
-    for row in line.energy:
-        if row.phase == "train":
-            found[row.source] = found.get(row.source, 0.0) + row.gross_j / row.repeats
-    found[line.source] = head.energy_j.value  # knows which domains it sums
-    return found
 
 
 def realism(rung: str) -> tuple[int, int]:
     """Place on the metric axis: wall plug, battery, GPU with CPU, zeus, one sensor; the rest is cheap."""
     kind, _, sensors = rung.partition(":")
     if kind != "measured":
-        return ({"wall_s": 0, "cpu_s": 1}.get(rung, {"count": 2}.get(kind, 3)), 0)
+        if kind == "count":
+            return (2, COUNTED.index(rung) if rung in COUNTED else len(COUNTED))
+        return ({"wall_s": 0, "cpu_s": 1}.get(rung, 3), 0)
     parts = {part.partition(":")[0] for part in sensors.split("+")}
     whole = 9 if "wall" in parts else 8 if "battery" in parts else 0
     several = 7 if parts & GPU_SENSORS and parts - GPU_SENSORS else 6 if "zeus" in parts else 0
@@ -166,7 +159,10 @@ def _board(name: str, groups: dict[tuple[str, ...], dict[str, dict[str, float]]]
     n = carried[reference]
     if n < FEWEST:
         return Board(name, reference, n, [], too_few(n, "that figure"))
-    cheap = sorted(set(carried) - {reference}, key=lambda rung: (realism(rung), rung))
+    idle = {
+        rung for rung in COUNTED if not any(got.get(rung) for row in rows for _, got in row.runs)
+    }
+    cheap = sorted(set(carried) - {reference} - idle, key=lambda rung: (realism(rung), rung))
     return Board(name, reference, n, [hold(rung, reference, rows) for rung in cheap])
 
 

@@ -1,10 +1,17 @@
-"""What an audit of the metrics needs of a Record; the other fields are not even decoded."""
+"""What an audit of the metrics needs of a Record; the other fields are not even decoded.
+
+A count (`bench count`) measures nothing: its figures are joined to the runs of the same algorithm on
+the same task, by the hashes of its configuration and its code.
+"""
 
 from __future__ import annotations
 
+import statistics
+from collections import defaultdict
+
 import msgspec
 
-from metrics.record import RUN
+from metrics.record import COUNT, RUN
 
 
 class Value(msgspec.Struct, gc=False):
@@ -45,8 +52,16 @@ class Host(msgspec.Struct, gc=False):
     threads: int
 
 
+class Counts(msgspec.Struct, gc=False):
+    operations: dict[str, int]
+    read_bytes: int
+    written_bytes: int
+    communication_bytes: int
+    peak_bytes: int
+
+
 class Line(msgspec.Struct, gc=False):
-    """The fields of a Record that an audit needs. counts: per training, by kind."""
+    """The fields of a Record that an audit needs. counts: of a count alone."""
 
     schema_version: int
     run: str
@@ -59,5 +74,63 @@ class Line(msgspec.Struct, gc=False):
     headline: Headline | None
     energy: list[EnergyRow]
     kind: str = RUN
-    counts: dict[str, float] | None = None
+    counts: Counts | None = None
     imported_from: str | None = None
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """What a count and a run must have in common to be of one training."""
+        task, algo = self.task, self.algorithm
+        return (
+            task.name,
+            task.variant,
+            task.access,
+            algo.name,
+            algo.config_sha256,
+            algo.code_sha256,
+        )
+
+
+# Rungs that every count has, in the order of the metric axis.
+OPERATIONS, MOVED = "count:operations", "count:bytes_moved"
+COMMUNICATED, PEAK = "count:communication_bytes", "count:peak_bytes"
+COUNTED = (OPERATIONS, MOVED, COMMUNICATED, PEAK)
+
+
+def rungs(line: Line) -> dict[str, float]:
+    """Figures of a finished run per training, by rung: seconds and joules by source."""
+    head = line.headline
+    assert head is not None
+    found = {"wall_s": head.wall_s, "cpu_s": head.cpu_s, **_joules(line)}
+    found[line.source] = head.energy_j.value  # knows which domains it sums
+    return found
+
+
+def counted_rungs(lines: list[Line]) -> dict[tuple[str, ...], dict[str, float]]:
+    """Figures of all counts, by what they are of and by rung: medians over seeds."""
+    found: dict[tuple[str, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        counts = line.counts
+        if line.kind == COUNT and line.status == "ok" and counts:
+            figures = {
+                OPERATIONS: sum(counts.operations.values()),
+                MOVED: counts.read_bytes + counts.written_bytes,
+                COMMUNICATED: counts.communication_bytes,
+                PEAK: counts.peak_bytes,
+                **_joules(line),
+            }
+            for rung, figure in figures.items():
+                found[line.counted][rung].append(figure)
+    return {
+        what: {rung: statistics.median(figures) for rung, figures in by_rung.items()}
+        for what, by_rung in found.items()
+    }
+
+
+def _joules(line: Line) -> dict[str, float]:
+    """J per training by source."""
+    found: dict[str, float] = {}
+    for row in line.energy:
+        if row.phase == "train":
+            found[row.source] = found.get(row.source, 0.0) + row.gross_j / row.repeats
+    return found

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from metrics.record import MEASURED_COMMAND, Record, ScoreResult, encode, json_schema
+from metrics.record import COUNT, MEASURED_COMMAND, Record, ScoreResult, encode, json_schema
 from metrics.store import Store
+from reports.count import figures, print_count
 from reports.curve import print_curve
 from reports.units import interval, scaled
 from reports.units import score as scored
@@ -22,6 +23,9 @@ def print_result(record: Record, kept: str) -> None:
     """The short result of a finished run, on standard output."""
     if record.kind == MEASURED_COMMAND:
         print_measured(record, kept, sys.stdout)
+        return
+    if record.kind == COUNT:
+        print_count(record, kept)
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(
@@ -212,6 +216,10 @@ def compare(folder: Path, a: str, b: str) -> int:
             ratio = f"{y / x:.3g}" if x and not apart else ""
             table.add_row(name, scaled(x, unit), scaled(y, unit), ratio)
         table.add_row("source", one.source, two.source, "")
+    if left.counts and right.counts:
+        ours, theirs = dict(figures(left.counts)), dict(figures(right.counts))
+        for name in dict.fromkeys([*ours, *theirs]):
+            table.add_row(name, ours.get(name, "0"), theirs.get(name, "0"), "")
     console.print(table)
     for key in sorted({*left.algorithm.config, *right.algorithm.config}):
         before, after = left.algorithm.config.get(key), right.algorithm.config.get(key)

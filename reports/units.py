@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from metrics.record import Interval
 
-PREFIXES = ((1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+PREFIXES = ((1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 
 
 def scaled(value: float | None, unit: str, digits: int = 3) -> str:

@@ -19,6 +19,7 @@ from harness.worker import SPECS
 from metrics.meter import Meter
 from tasks.base import Draw, Task
 from tasks.classification import Classification
+from tasks.rule_search import RuleSearch
 from tasks.sequence import SequenceSpec, check_log_probabilities
 
 TASKS = registry.choices("task")
@@ -33,11 +34,15 @@ QUICK: dict[str, dict[str, Any]] = {
     "feedback_alignment/classification": {"steps": 50},
     "feedback_alignment/sequence": {"steps": 20, "hidden": 32},
     "forward_forward": {"steps": 20, "hidden": 32},
+    "genetic": {"generations": 3, "population": 10, "elite": 2, "retest": 64},
     "transformer": {"n_embd": 16},
 }
 SMALL: dict[str, dict[str, Any]] = {
-    "nanogpt": {"text": "grammar", "bytes": 40_000, "score_bytes": 2048}
+    "ca_evolution": {"width": 31, "steps": 40, "held_out": 256},
+    "nanogpt": {"text": "grammar", "bytes": 40_000, "score_bytes": 2048},
 }
+# What an algorithm sits of a family of which it takes not every task.
+OTHER: dict[str, dict[str, Any]] = {"lookup": {"goal": "life", "held_out": 20}}
 
 
 def by_name(choice: Choice) -> str:
@@ -114,13 +119,15 @@ class TestAlgorithms:
         assert set(choice.families) <= set(SPECS)
         for family in choice.families:
             task_choice = next(t for t in TASKS if t.families == [family])
-            task = build(task_choice, **SMALL.get(task_choice.name, {}))
+            small = SMALL.get(task_choice.name, {})
+            task = build(task_choice, **OTHER.get(choice.option, small))
             algorithm = build(choice, **QUICK.get(choice.option, {}))
             assert isinstance(algorithm, Algorithm)
             algorithm.prepare(task.spec(0))
             draws = task.draws([1, 2], 2)
             for draw in draws:
-                draw.train["x" if family == "classification" else "text"].setflags(write=False)
+                for array in draw.train.values():
+                    array.setflags(write=False)
             first, second = (train(algorithm, task, draw) for draw in draws)
             check_predictor(family, task, draws[0], first)
             before = answers(family, draws[0], first)
@@ -146,6 +153,8 @@ def train(algorithm: Algorithm, task: Task, draw: Draw) -> Any:
 def answers(family: str, draw: Draw, predictor: Any) -> np.ndarray:
     if family == "classification":
         return np.asarray(predictor.predict(draw.key["x"]))
+    if family == "rule_search":
+        return np.asarray(predictor.rule()).copy()
     lanes = draw.key["segments"][:2]
     predictor.reset(len(lanes))
     out = [np.asarray(predictor.predict()).copy()]
@@ -160,7 +169,7 @@ def check_predictor(family: str, task: Task, draw: Draw, predictor: Any) -> None
     if family == "sequence":
         for logp in found:
             check_log_probabilities(logp, 2)
-    else:
+    elif family == "classification":
         assert found.shape == draw.key["y"].shape
     score = task.examine(draw, predictor)
     assert np.isfinite(score.value) and score.predictions > 0
@@ -195,4 +204,7 @@ def test_specs_have_no_room_for_a_secret() -> None:
     }
     assert {f.name for f in dataclasses.fields(SequenceSpec)} == {
         *("train_bytes", "segment", "lanes", "seed", "vocab", "family")
+    }
+    assert {f.name for f in dataclasses.fields(RuleSearch)} == {
+        *("width", "radius", "steps", "goal", "pairs", "seed", "family")
     }

@@ -21,11 +21,12 @@ from reports.metrics_audit import (
     realism,
     worst_inversion,
 )
-from reports.metrics_lines import Line
+from reports.metrics_lines import COUNTED, MOVED, OPERATIONS, PEAK, Line
 from tests.conftest import Bench
 
 _number = itertools.count()
 NVML = "measured:nvml"
+FLOOR = "modelled:operations-45nm (floor)"
 
 
 def record(algo: str, wall_s: float, power_w: float | None, **changes: Any) -> dict[str, Any]:
@@ -160,17 +161,6 @@ def test_without_a_sensor_there_is_nothing_to_audit_against() -> None:
     assert board.reference is None and not rungs and "nothing to audit against" in board.note
 
 
-def test_counts_are_rungs_where_they_are() -> None:
-    runs = [record(f"a{i}", 1.0 + i, 100.0, counts={"operations": 9.0 - i}) for i in range(5)]
-    runs += [record(f"b{i}", 6.0 + i, 100.0, counts={"bytes": 1.0}) for i in range(4)]
-    runs += [record("c", 20.0, 100.0, counts={"bytedmd": 7.0})]
-    _, rungs = only(*runs)
-    backwards, flat, single = (rungs[f"count:{k}"] for k in ("operations", "bytes", "bytedmd"))
-    assert (backwards.rows, backwards.tau, backwards.trust) == (5, -1.0, "no")
-    assert flat.tau is None and flat.trust == "no" and "all the same figure" in flat.sentence
-    assert single.rows == 1 and "1 algorithm has both figures" in single.sentence
-
-
 def test_medians_are_over_the_same_runs() -> None:
     """Runs without a sensor, on a bad day, do not move the seconds that joules are compared with."""
     runs = [*steady(), *(record("a0", 99.0, None) for _ in range(3))]
@@ -228,8 +218,58 @@ def test_an_imported_log_joins_the_run_that_it_is_of() -> None:
     assert rungs[NVML].tau == -1.0 and rungs[NVML].trust == "no"
 
 
+def count(run: dict[str, Any], operations: int, **changes: Any) -> dict[str, Any]:
+    """A count of the algorithm that made a run."""
+    counts = {
+        "operations": {"fp32_add": operations - 1, "fp32_mul": 1},
+        "read_bytes": 8 * operations,
+        "written_bytes": 4 * operations,
+        "communication_bytes": 0,
+        "peak_bytes": 1000,
+    }
+    row = {"phase": "train", "source": FLOOR, "gross_j": 1e-12 * operations, "repeats": 1}
+    made = {"kind": "count", "headline": None, "energy": [row], "source": FLOOR, "counts": counts}
+    return {**run, "run": f"count-{next(_number)}", **made, **changes}
+
+
+def test_counts_join_the_runs_of_their_algorithm() -> None:
+    """Medians over seeds; whatever the device. Not of other code, settings or tasks, nor a failed one."""
+    runs = steady()
+    counts = [count(run, 10 * (i + 1)) for i, run in enumerate(runs)]
+    counts += [count(runs[0], n) for n in (9, 11, 10**6)]  # median 10.5, below the next one's 20
+    first = runs[0]["algorithm"]
+    strays = [
+        count(runs[0], 10**9, status="failed", counts=None, energy=[]),
+        count(runs[0], 10**9, algorithm=first | {"code_sha256": "d" * 64}),
+        count(runs[0], 10**9, algorithm=first | {"config_sha256": "d" * 64}),
+        count(runs[0], 10**9, task={"name": "t", "variant": "w", "access": "samples"}),
+    ]
+    elsewhere = {"device_class": "another board", "threads": 7}
+    board, rungs = only(*runs, *strays, *(c | {"host": elsewhere} for c in counts))
+    assert board.rows == 8
+    axis = ["wall_s", "cpu_s", OPERATIONS, MOVED, PEAK, FLOOR, "modelled:cpu_time"]
+    assert sorted(rungs) == sorted(axis)
+    assert list(rungs)[:5] == axis[:5]  # nobody communicates: no rung
+    for rung in (OPERATIONS, MOVED, FLOOR):
+        assert (rungs[rung].rows, rungs[rung].tau, rungs[rung].worst) == (8, 1.0, None)
+    assert rungs[PEAK].trust == "no" and "the same figure" in rungs[PEAK].sentence
+
+
+def test_counts_that_rank_backwards() -> None:
+    runs = steady()
+    found = only(*runs, *(count(run, 90 - i) for i, run in enumerate(runs)))[1][OPERATIONS]
+    assert (found.rows, found.tau, found.trust) == (8, -1.0, "no")
+    assert found.worst and found.worst.chosen[0] == "a7" and found.worst.better[0] == "a0"
+
+
+def test_counts_of_some_are_too_few() -> None:
+    runs = steady()
+    found = only(*runs, *(count(run, 10) for run in runs[:3]))[1][OPERATIONS]
+    assert (found.rows, found.trust) == (3, "open")
+
+
 def test_realism_climbs_the_axis() -> None:
-    axis = ["wall_s", "cpu_s", "count:bytes", "modelled:cpu_time", "measured:rapl", NVML]
+    axis = ["wall_s", "cpu_s", *COUNTED, "modelled:cpu_time", "measured:rapl", NVML]
     axis += ["measured:zeus", "measured:nvml+rapl", "measured:nvml+zeus+rapl", "measured:battery"]
     axis += ["measured:wall:shelly"]
     assert sorted(axis, key=realism) == axis

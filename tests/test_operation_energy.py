@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from metrics.operation_energy import Counts, OperationEnergyError, modelled, read_table, table
+from metrics.operation_energy import (
+    Counts,
+    OperationEnergyError,
+    floor,
+    modelled,
+    read_table,
+    table,
+)
 
 SHELF = Path(__file__).parent.parent / "configs" / "energy"
 MINE = {
@@ -104,3 +111,26 @@ def test_files_that_are_none(tmp_path: Path, text: str | None) -> None:
         path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(OperationEnergyError, match=r"mine\.yaml"):
         read_table(path)
+
+
+def test_bytes_between_unknown_levels() -> None:
+    """The cheapest for the floor, the dearest above: 8 kB of SRAM and DRAM at 45 nm."""
+    prices = read_table(SHELF / "horowitz_45nm.yaml")
+    found = floor({"fp32_mul": 10**12}, 10**9, prices)
+    assert found.gross_j == found.low_j == pytest.approx(3.7 + 0.00125)
+    assert found.high_j == pytest.approx(3.7 + 0.325)
+    assert found.flags == ["every byte from sram_8kb in the floor, from dram at the upper end"]
+    assert found.source == "modelled:operations-45nm (floor)"
+    assert floor({"fp32_mul": 10**12}, 0, prices).high_j == pytest.approx(3.7)
+
+
+def test_unconfirmed_figures_at_either_end() -> None:
+    flags = floor({"fp32_add": 1}, 1, read_table(SHELF / "jouppi_7nm.yaml")).flags
+    assert flags[1] == "unconfirmed figures: fp32_add, sram_8kb"
+
+
+def test_a_table_without_bytes() -> None:
+    none = table(MINE | {"bytes": {}})
+    assert floor({"fp8_mul": 1}, 0, none).gross_j == 0.5e-12
+    with pytest.raises(OperationEnergyError, match="the table mine prices none, and 3 were moved"):
+        floor({"fp8_mul": 1}, 3, none)

@@ -412,3 +412,23 @@ def test_numbers_stay_within_their_range(unit: float, seed: int) -> None:
         value = dimension.at(unit)
         assert dimension.holds(value) and abs(dimension.at(dimension.unit(value)) - value) <= value
         assert dimension.holds(dimension.sample(random.Random(seed)))
+
+
+def test_the_published_settings_do_not_end_a_search_for_cheaper_ones(tmp_path: Path) -> None:
+    """The cheapest were lucky on the trials' draw, by as much as they now miss the bar; whoever has that
+    much to spare is confirmed next, and holds."""
+    table = {0: (0.99, 100.0), 1: (0.951, 1.0), 2: (0.952, 2.0), 3: (0.953, 3.0), 4: (0.955, 4.0)}
+    table |= {5: (0.98, 5.0), 6: (0.99, 200.0)}
+
+    def lucky(fields: dict[str, Any], draw: int, mark: dict[str, Any], _: Any) -> Sat:
+        score, energy_j = table.get(mark["number"], (0.5, 1.0))
+        return outcome(fields, draw, score=score - 0.01 * (draw > 0), energy_j=energy_j)
+
+    made = searched(tmp_path, "random", lucky, rules=Rules(confirm=1))
+    assert made.choice().met and made.choice().trial.number == 5
+    assert {row.number for row in made.confirmations} == {0, 1, 5}
+    none = {**table, 5: (0.5, 5.0)}
+    table.clear()
+    table.update(none)
+    made = searched(tmp_path / "none", "random", lucky, rules=Rules(confirm=1))
+    assert made.choice().trial.number == 0 and 6 not in {r.number for r in made.confirmations}

@@ -10,6 +10,8 @@ example to read:
     pack(here, genome, carry, wanted)        learned state for the child; returns the words taken
     merit(space, genome, state)              how good an individual is, for export
 
+It may count itself: `COUNT(EVENT, many)` in the source, a price for each event in `NAME_events.h`.
+
 The same five, in slow Python, are the methods of `Life` below: they say what is right.
 """
 
@@ -19,7 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from tasks import automaton
+
 KERNEL = Path(__file__).parent / "kernel"
+AUTOMATON = Path(automaton.__file__).parent / "kernel"  # how rings step: the tasks' and ours
 READS = ["kernel/*.h"]  # counted as code by whoever hashes it
 
 
@@ -80,12 +85,19 @@ class Biology:
         parts = ["prelude", "philox", self.name, "engine", host]
         return defines + "\n".join(_inlined(part, self.folder) for part in parts)
 
+    def events(self) -> str | None:
+        """What the kernel counts, as `algorithms.counting` wants it: the engine's table and that of
+        NAME_events.h. None: this biology does not count itself."""
+        own = self.folder / f"{self.name}_events.h"
+        if not own.exists():
+            return None
+        both = "#define EVENTS(_) ENGINE_EVENTS(_) LIFE_EVENTS(_)\n"
+        return (KERNEL / "engine_events.h").read_text() + own.read_text() + both
+
 
 def _inlined(name: str, folder: Path) -> str:
     """A part of the kernel; the parts that it includes are put in its text."""
-    path = folder / f"{name}.h"
-    if not path.exists():
-        path = KERNEL / f"{name}.h"
+    path = next(p for shelf in (folder, KERNEL, AUTOMATON) if (p := shelf / f"{name}.h").exists())
     lines = []
     for line in path.read_text().splitlines():
         if line.startswith('#include "'):

@@ -7,12 +7,15 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from math import log2
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused, Training
+from algorithms.counting import Counts, counting, kernel_text
 from algorithms.hypercell import film, parity, snapshot, space
 from algorithms.hypercell.camera import Camera
+from algorithms.hypercell.layout import AXES
 from algorithms.hypercell.space import TILE
 from algorithms.hypercell.world import Ablation, Founder, Kernel, World, genes
 from algorithms.parity_mask import Parity
@@ -24,6 +27,8 @@ SPECIES = ("both", "holders", "masks")
 # are is taken all the same.
 PROOF_BITS = 7
 FRAMES = 120
+# A space's arrays that a training begins with anew.
+STATE = ("energy", "body", "settled", "outbox", "arena")
 
 
 @dataclass
@@ -109,7 +114,9 @@ class HypercellParity(Algorithm):
         if self.save:
             snapshot.writable(Path(self.save))
         self.biology = parity.biology(n)
-        self.kernel = Kernel(library(self.biology.source("cpu"), "parity"), self.biology)
+        source, table = self.biology.source("cpu"), self.biology.events() or ""
+        self.kernel = Kernel(library(kernel_text(source, table), "parity"), self.biology)
+        self.counted = Counts(self.kernel.lib, table) if counting() else None
         ablation = Ablation(self.reproduction, self.neighbours, self.heredity)
         world = World(self.kernel, shape, self.biology, spec.seed, parity.ECONOMY, ablation, tile)
         self.world = world
@@ -168,10 +175,27 @@ class HypercellParity(Algorithm):
         params[parity.LUCK], params[parity.BITS] = int(luck * 65536), int(-log2(luck) * 65536)
 
     def train(self, data: dict[str, np.ndarray]) -> Training:
+        if self.counted:
+            self.counted.restart()
         secret = yield from self._search(data["x"], data["y"])
         if self.save:
             self._save()
         return Parity(secret)
+
+    def counts(self) -> dict[str, Any] | None:
+        """What the locations did, and setting them back before. Messages are what crosses between them.
+        In memory: the space, its first state, the samples. What belongs to tiles is left out, for that
+        depends on how many threads there are."""
+        if not self.counted:
+            return None
+        arrays, rows = self.world.arrays, self.world.fed[0]
+        state = sum(arrays[name].nbytes for name in STATE)
+        told = self.counted.told(2 * state + arrays["messages"].nbytes + rows.nbytes)
+        told["read_bytes"] += state
+        told["written_bytes"] += state
+        events = self.counted.events
+        told["communication_bytes"] = sum(events[f"SENT_{axis}"] for axis in range(AXES))
+        return told
 
     def _search(
         self, x: np.ndarray, y: np.ndarray, camera: Camera | None = None

@@ -14,6 +14,10 @@
 //
 // Includes nothing and allocates nothing: memory comes from Python.
 
+#ifndef COUNT
+#define COUNT(event, many) ((void)0)  // counts only in a build for that: see algorithms/counting.py
+#endif
+
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -107,6 +111,7 @@ static inline u64 mixed(u64 x) {
 }
 
 static void begin(Context& c) {
+    COUNT(CLEARED, 1);
     c.history = 0;
     c.word[0] = c.word[1] = c.word[2] = 0;
     c.column = 255;
@@ -118,9 +123,11 @@ static void begin(Context& c) {
 }
 
 static void follow(Context& c, const Settings& set, u8 byte) {
+    COUNT(FOLLOWED, 1);
     c.history = c.history << 8 | byte;
     bool letter = (u8)((byte | 32) - 'a') < 26 || byte >= 128;
     if (letter) {
+        COUNT(LETTER, 1);
         c.word[0] = (c.word[0] + (byte < 128 ? byte | 32 : byte) + 1) * 0x2C9277B5u;  // A as a
         c.word[0] ^= c.word[0] >> 15;
     } else if (c.word[0]) {
@@ -130,6 +137,7 @@ static void follow(Context& c, const Settings& set, u8 byte) {
     }
     c.column = byte == '\n' ? 0 : c.column < 254 ? c.column + 1 : c.column;
     if (c.position == WINDOW) {
+        COUNT(CLEARED, 1);
         c.position = 0;
         for (int m = 0; m < MATCHES; m++) {
             c.length[m] = 0;
@@ -140,6 +148,7 @@ static void follow(Context& c, const Settings& set, u8 byte) {
     for (int m = 0; m < MATCHES; m++) {
         u32 least = set.least[m];
         if (!(set.matches >> m & 1) || c.position < least) continue;
+        COUNT(INDEXED, 1), COUNT(CONTINUED, c.length[m] != 0);
         if (c.length[m] && c.past[c.found[m]] == byte) {
             c.length[m]++;
             c.found[m]++;
@@ -150,6 +159,7 @@ static void follow(Context& c, const Settings& set, u8 byte) {
         if (!c.length[m]) {
             u32 at = c.last[m][h], n = 0;
             while (n < at && n < 32 && c.past[at - 1 - n] == c.past[c.position - 1 - n]) n++;
+            COUNT(SOUGHT, 1), COUNT(COMPARED, n + (n < at && n < 32));
             if (n >= least) {
                 c.length[m] = n;
                 c.found[m] = at;
@@ -161,6 +171,7 @@ static void follow(Context& c, const Settings& set, u8 byte) {
 
 static void look_at(const Context& c, const Model& model, Look& look) {
     u64 keys[KINDS];
+    COUNT(POSITION, 1), COUNT(HASHED, model.kinds);
     for (int k = 0; k < ORDERS; k++) keys[k] = c.history << (56 - 8 * k);
     u64 word = (u64)c.word[0] << 8 | (c.history & 255);
     keys[6] = word;
@@ -172,6 +183,7 @@ static void look_at(const Context& c, const Model& model, Look& look) {
         look.hash[j] = mixed(keys[k] + (k + 1) * 0x632BE59BD9B4E019ull);
     }
     for (int m = 0; m < MATCHES; m++) {
+        COUNT(EXPECTED, c.length[m] != 0);
         look.length[m] = c.length[m] < BUCKETS - 1 ? c.length[m] : BUCKETS - 1;
         look.expected[m] = c.length[m] ? model.set.class_of[c.past[c.found[m]]] : 0;
     }
@@ -190,6 +202,7 @@ static inline u32 find(const Table& t, u64 hash) {
     u64 tag = tag_of(hash);
     for (u32 i = line; i < line + PROBES; i++) {
         u64 slot = t.slots[i];
+        COUNT(PROBED, 1);
         if ((slot & TAGS) == tag) return i;
         if (!slot) return NONE;
     }
@@ -199,6 +212,7 @@ static inline u32 find(const Table& t, u64 hash) {
 // Of a full line, the slot of the shortest run; NONE where all have rows or are claimed.
 static u32 victim(const Table& t, u32 line) {
     u32 least = 256, found = NONE;
+    COUNT(FULL, 1);
     for (u32 i = line; i < line + PROBES; i++) {
         u32 visits = visits_of(t.slots[i]);
         if (!(t.slots[i] & ROW) && visits && visits < least) {
@@ -214,6 +228,7 @@ static inline u32 claim(Table& t, u64 hash) {
     u32 line = line_of(t, hash);
     u64 tag = tag_of(hash);
     u64* slots = t.slots + line;
+    COUNT(CLAIMED, 1);
     u32 known = 0, empty = 0;  // one bit for each slot
 #ifdef __AVX512F__
     typedef long long v8q __attribute__((vector_size(64)));
@@ -229,10 +244,12 @@ static inline u32 claim(Table& t, u64 hash) {
     u32 either = known ? known : empty;
     if (__builtin_expect(!either, 0)) {
         u32 i = victim(t, line);
+        COUNT(EVICTED, i != NONE);
         if (i != NONE) t.slots[i] = tag;
         return i;
     }
     u32 i = (u32)__builtin_ctz(either);
+    COUNT(KEPT, 1), COUNT(KNOWN, known != 0);
     slots[i] = known ? slots[i] : tag;
     return line + i;
 }
@@ -267,6 +284,7 @@ static inline float sum(v16 x) {
 
 static inline void sort_out(const u64* value, int kinds, Kind& is) {
     int rows = 0, runs = 0, fresh = 0;
+    COUNT(SORTED, kinds);
     for (int j = 0; j < kinds; j++) {
         bool has_row = value[j] & ROW, known = visits_of(value[j]);
         is.row[rows] = is.run[runs] = is.fresh_[fresh] = (u8)j;
@@ -291,6 +309,8 @@ struct Softmax {
                                 const u64* value, const Kind& is, const Look& look, v16* zs,
                                 v16* ps) {
         v16 z[N];
+        COUNT(CLASS, 16 * N), COUNT(SUMMED, 1), COUNT(MATCH_USED, MATCHES), COUNT(RUN_USED, is.runs);
+        COUNT(PLACED, 16 * N * (MATCHES + is.runs)), COUNT(ROW_USED, is.rows), COUNT(WEIGHT_USED, 16 * N * is.rows);
         for (int i = 0; i < N; i++) z[i] = v16{};
         for (int m = 0; m < MATCHES; m++)
             add(z, look.expected[m], w.match[m][look.length[m]][look.expected[m]]);
@@ -324,9 +344,11 @@ struct Softmax {
                               u32 y, float scale) {
         const Settings& set = model.set;
         union { v16 e[N]; float f[16 * N]; };
+        COUNT(MISSED, 16 * N), COUNT(PLACED, 16 * N);
         for (int i = 0; i < N; i++) e[i] = -p[i];
         add(e, y, 1);
         float lr = set.lr * scale, lr_gain = set.lr_gain * scale, lr_run = set.lr_run * scale;
+        COUNT(MATCH_LEARNED, (look.length[0] != 0) + (look.length[1] != 0));
         for (int m = 0; m < MATCHES; m++)
             if (look.length[m])
                 w.match[m][look.length[m]][look.expected[m]] +=
@@ -336,6 +358,7 @@ struct Softmax {
             u64 slot = value[j];
             if (!slots[j]) continue;
             u32 visits = visits_of(slot);
+            COUNT(ROW_LEARNED, 1), COUNT(WEIGHT_LEARNED, 16 * N);
             v16* row = (v16*)(t.rows + (u64)payload_of(slot) * (16 * N));
             float& gain = w.gain[j][set.bucket[visits]];
             float step = lr * set.rate[visits] * gain;
@@ -353,6 +376,7 @@ struct Softmax {
             u64 slot = value[j];
             u32 visits = visits_of(slot), was = payload_of(slot), more = visits + (visits < 255);
             if (!slots[j]) continue;
+            COUNT(RUN_LEARNED, 1), COUNT(SLOT_WRITTEN, 1);
             float& run = w.run[j][set.bucket[visits]];
             float trust = run;
             run += lr_run * f[was];
@@ -360,6 +384,7 @@ struct Softmax {
                 *slots[j] = (slot & TAGS) | (u64)more << 32 | y;
             } else if (t.used < t.capacity) {
                 u32 index = t.used++;
+                COUNT(ROW_MADE, 1), COUNT(WEIGHT_MADE, 16 * N);
                 float gain = w.gain[j][set.bucket[more]], step = lr * set.rate[visits] * gain;
                 v16* row = (v16*)(t.rows + (u64)index * (16 * N));
                 for (int i = 0; i < N; i++) __builtin_prefetch(row + 8 * N + i, 1);
@@ -372,6 +397,7 @@ struct Softmax {
         }
         for (int r = 0; r < is.fresh; r++) {
             int j = is.fresh_[r];
+            COUNT(SLOT_WRITTEN, slots[j] != nullptr);
             if (slots[j]) *slots[j] = (value[j] & TAGS) | 1ull << 32 | y;
         }
     }
@@ -389,12 +415,14 @@ struct Softmax {
                 for (int j = 0; j < model.kinds; j++)
                     __builtin_prefetch(t.slots + line_of(t, look.hash[j]));
                 follow(c, set, text[i]);
+                COUNT(TEXT, 1);
             }
             u64 q = i - CLAIM;
             if (i >= CLAIM && q < n) {
                 Look& look = ring[q % RING];
                 for (int j = 0; j < model.kinds; j++) {
                     u32 s = look.slot[j] = claim(t, look.hash[j]);
+                    COUNT(SLOT_READ, s != NONE);
                     u64 slot = s == NONE ? 0 : t.slots[s];
                     u64 index = slot & ROW ? payload_of(slot) : 0;  // no branch: it could not be foreseen
                     const char* row = (const char*)(t.rows + index * (16 * N));
@@ -409,12 +437,14 @@ struct Softmax {
             const float* base[KINDS];
             for (int j = 0; j < model.kinds; j++) {
                 slots[j] = look.slot[j] == NONE ? nullptr : t.slots + look.slot[j];
+                COUNT(SLOT_READ, slots[j] != nullptr);
                 value[j] = slots[j] ? *slots[j] : 0;
                 base[j] = t.rows;
             }
             Kind is;
             sort_out(value, model.kinds, is);
             u32 y = set.class_of[text[q]];
+            COUNT(TEXT, 1), COUNT(LOSS, q % SAMPLE == 0);
             float s = forward(model, model.learned, base, value, is, look, z, p);
             if (q % SAMPLE == 0) loss += logarithm(s) - ((float*)z)[y];
             float scale = 1 - (1 - set.end) * (float)q / (float)n;
@@ -470,6 +500,7 @@ struct Softmax {
             }
         }
         u32 i = find(model.table, hash);
+        COUNT(SLOT_READ, i != NONE);
         lane.value[j] = i == NONE ? 0 : model.table.slots[i];
         lane.base[j] = model.table.rows;
     }

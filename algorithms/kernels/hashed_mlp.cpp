@@ -125,6 +125,7 @@ static void learn(Net& net, Layer& l, const float* x, int xs, const float* err, 
     float step = net.deep.lr_dense * scale * c1;
     v16 *w = (v16*)l.w, *m = (v16*)l.first, *v = (v16*)l.second;
     const v16* g = (const v16*)l.grad;
+    COUNT(STEP, 1), COUNT(STEPPED, (l.in + 1) * l.out);
     for (int i = 0; i < (l.in + 1) * l.out / 16; i++) {
         m[i] = m[i] * b1 + g[i] * (1 - b1);
         v[i] = v[i] * b2 + g[i] * g[i] * (1 - b2);
@@ -184,6 +185,7 @@ struct Mlp {
         for (int i = 0; i < net.deep.trail; i++)
             if (item.trail[i]) item.term[n++] = word_at(item.trail[i]);
         item.terms = n;
+        COUNT(EMBEDDED, D), COUNT(ONE, 1), COUNT(TERM, n), COUNT(ADDEND, D * n);
         v16 s[V];
         for (int i = 0; i < V; i++) s[i] = v16{};
         for (int t = 0; t < n; t++) {
@@ -193,6 +195,7 @@ struct Mlp {
         for (int r = 0; r < item.is.rows; r++) {
             const v16* e = (const v16*)item.own[item.is.row[r]];
             if (!e) continue;
+            COUNT(ADDEND, D);
             for (int i = 0; i < V; i++) s[i] += e[i];
         }
         for (int i = 0; i < V; i++) ((v16*)h)[i] = rectified(s[i]);
@@ -203,6 +206,7 @@ struct Mlp {
     static void learn_embeddings(const Net& net, float* table, u32* visits, const Item& item,
                                  const float* h, const float* dh, float step) {
         v16 g[V];
+        COUNT(PASSED, D), COUNT(TERM_LEARNED, item.terms), COUNT(ADDEND_LEARNED, D * item.terms);
         for (int i = 0; i < V; i++) g[i] = passed(((const v16*)h)[i], ((const v16*)dh)[i]) * step;
         for (int t = 0; t < item.terms; t++) {
             u32 at = item.term[t], seen = net.visits[at];
@@ -216,6 +220,7 @@ struct Mlp {
             int j = item.is.row[r];
             v16* e = (v16*)item.own[j];
             if (!e) continue;
+            COUNT(ADDEND_LEARNED, D);
             float rate = net.deep.rate[visits_of(item.value[j])];
             for (int i = 0; i < V; i++) e[i] += g[i] * rate;
         }
@@ -226,6 +231,9 @@ struct Mlp {
                                 const float* o, v16* zs, v16* ps) {
         v16 z[N];
         const float* gate = o + C;
+        COUNT(CLASS, C), COUNT(LOGIT, C), COUNT(SUMMED, 1), COUNT(MATCH_USED, MATCHES), COUNT(RUN_USED, item.is.runs);
+        COUNT(PLACED, C * (MATCHES + item.is.runs)), COUNT(ROW_USED, item.is.rows), COUNT(WEIGHT_USED, C * item.is.rows);
+        COUNT(GATED, MATCHES + item.is.runs + item.is.rows);
         for (int i = 0; i < N; i++) z[i] = ((const v16*)o)[i];
         for (int m = 0; m < MATCHES; m++) {
             u32 y = item.look.expected[m];
@@ -264,6 +272,9 @@ struct Mlp {
         const float* gate = o + C;
         float lr = set.lr * scale, lr_gain = set.lr_gain * scale, lr_run = set.lr_run * scale;
         float* dgate = f + C;
+        COUNT(GATES_LEARNED, 1);
+        COUNT(MATCH_LEARNED, (item.look.length[0] != 0) + (item.look.length[1] != 0));
+        COUNT(MATCH_GATED, (item.look.length[0] != 0) + (item.look.length[1] != 0));
         *(v16*)dgate = v16{};
         for (int m = 0; m < MATCHES; m++)
             if (item.look.length[m]) {
@@ -277,8 +288,10 @@ struct Mlp {
             u64 slot = *slots[j];  // as it is by now
             u32 visits = visits_of(slot), more = visits + (visits < 255);
             float open = 1 + gate[j];
+            COUNT(SLOT_READ, 1), COUNT(GATED, 1);
             if (slot & ROW) {
                 v16* row = (v16*)(t.rows + (u64)payload_of(slot) * 16);
+                COUNT(ROW_LEARNED, 1), COUNT(WEIGHT_LEARNED, C), COUNT(ERROR_READ, 2 * C), COUNT(ROW_GATED, 1);
                 float& gain = w.gain[j][set.bucket[visits]];
                 float step = lr * set.rate[visits] * gain * open;
                 v16 dot = {};
@@ -293,6 +306,7 @@ struct Mlp {
                 *slots[j] = slot + ((u64)(visits < 255) << 32);
             } else if (visits) {
                 u32 was = payload_of(slot);
+                COUNT(RUN_LEARNED, 1), COUNT(SLOT_WRITTEN, 1), COUNT(RUN_GATED, 1);
                 float& run = w.run[j][set.bucket[visits]];
                 float trust = run;
                 dgate[j] = run * f[was];
@@ -303,6 +317,7 @@ struct Mlp {
                 } else if (t.used + size <= t.capacity) {
                     u32 index = t.used;
                     t.used += size;
+                    COUNT(ROW_MADE, 1), COUNT(WEIGHT_MADE, C), COUNT(ERROR_READ, C), COUNT(COPIED, net.deep_kind[j] ? D : 0);
                     float gain = w.gain[j][set.bucket[more]], step = lr * set.rate[visits] * gain * open;
                     v16* row = (v16*)(t.rows + (u64)index * 16);
                     for (u32 i = 0; i < size; i++) __builtin_prefetch(row + 64 + i, 1);
@@ -315,6 +330,7 @@ struct Mlp {
                     *slots[j] = (slot & TAGS) | 1ull << 32 | y;  // no room: it begins again
                 }
             } else {
+                COUNT(SLOT_WRITTEN, 1);
                 *slots[j] = (slot & TAGS) | 1ull << 32 | y;
             }
         }
@@ -328,6 +344,7 @@ struct Mlp {
         if (H) {
             const Layer& l = net.layer[0];
             multiply(h, hs, 1, l.w, l.out, top, ts, count, l.out, l.in + 1);
+            COUNT(RECTIFIED, H * count), COUNT(ONE, count);
             for (int b = 0; b < count; b++) {
                 v16* a = (v16*)(top + (u64)b * ts);
                 for (int i = 0; i < H / 16; i++) a[i] = rectified(a[i]);
@@ -337,6 +354,7 @@ struct Mlp {
         }
         const Layer& l = net.layer[1];
         multiply(x, H ? ts : hs, 1, l.w, l.out, out, os, count, l.out, l.in + 1);
+        COUNT(BOUNDED, count);
         for (int b = 0; b < count; b++) {  // a gate of more than so much would learn in circles
             v16& gate = *(v16*)(out + (u64)b * os + C);
             gate = gate > GATE_LOW ? gate : v16{} + GATE_LOW;
@@ -350,6 +368,7 @@ struct Mlp {
         const Layer& l = net.layer[1];
         multiply(err, es, 1, l.back, l.in, H ? dtop : dh, TOP, count, l.in, l.out);
         if (!H) return;
+        COUNT(LET_BACK, H * count);
         for (int b = 0; b < count; b++)
             for (int i = 0; i < H / 16; i++) {
                 v16* g = (v16*)(dtop + (u64)b * H) + i;
@@ -363,6 +382,7 @@ struct Mlp {
         for (int j = 0; j < net.base.kinds; j++) {
             u32 s = item.look.slot[j];
             u64* slot = s == NONE ? nullptr : net.base.table.slots + s;
+            COUNT(SLOT_READ, slot != nullptr);
             // In a full line another context may have taken it since.
             slots[j] = slot && (*slot & TAGS) == tag_of(item.look.hash[j]) ? slot : nullptr;
         }
@@ -381,12 +401,14 @@ struct Mlp {
                 look(work.context, work.trail, net, item);
                 for (int j = 0; j < net.base.kinds; j++)
                     __builtin_prefetch(t.slots + line_of(t, item.look.hash[j]));
+                COUNT(TEXT, 1);
                 proceed(work.context, work.trail, set, text[i]);
             }
             for (u64 i = first ? first + BUNCH : 0; i < first + 2 * BUNCH && i < n; i++) {
                 Item& item = work.ring[i % (STAGES * BUNCH)];
                 for (int j = 0; j < net.base.kinds; j++) {
                     u32 s = item.look.slot[j] = claim(t, item.look.hash[j]);
+                    COUNT(SLOT_READ, s != NONE);
                     u64 slot = s == NONE ? 0 : t.slots[s];
                     u64 index = slot & ROW ? payload_of(slot) : 0;
                     const char* row = (const char*)(t.rows + index * 16);
@@ -400,6 +422,7 @@ struct Mlp {
                 Item& item = work.ring[(first + b) % (STAGES * BUNCH)];
                 claim_all(net, item, slots);
                 for (int j = 0; j < net.base.kinds; j++) {
+                    COUNT(SLOT_READ, slots[j] != nullptr);
                     u64 v = item.value[j] = slots[j] ? *slots[j] : 0;
                     item.own[j] = v & ROW && net.deep_kind[j] ? t.rows + (u64)payload_of(v) * 16 + C : nullptr;
                 }
@@ -416,17 +439,22 @@ struct Mlp {
                 v16 z[N], p[N];
                 u32 y = set.class_of[text[first + b]];
                 claim_all(net, item, slots);
-                for (int j = 0; j < net.base.kinds; j++) item.value[j] = slots[j] ? *slots[j] : 0;
+                for (int j = 0; j < net.base.kinds; j++) {
+                    COUNT(SLOT_READ, slots[j] != nullptr);
+                    item.value[j] = slots[j] ? *slots[j] : 0;
+                }
                 sort_out(item.value, net.base.kinds, item.is);
                 float s = forward(net, net.base.learned, base, item, work.out[b], z, p);
                 if ((first + b) % SAMPLE == 0) loss += logarithm(s) - ((float*)z)[y];
                 v16* e = (v16*)work.err[b];
+                COUNT(TEXT, 1), COUNT(LOSS, (first + b) % SAMPLE == 0), COUNT(ERROR, C), COUNT(TRUE_CLASS, 1);
                 for (int i = 0; i < N; i++) e[i] = -p[i];
                 work.err[b][y] += 1;
                 update(net, net.base.learned, t, net.embed, slots, item, work.out[b], work.err[b], y, scale);
             }
             back(net, work.top[0], work.dtop[0], work.err[0], work.dh[0], count, TOP + 16, 256 + GATES);
             v16 squares = {};
+            COUNT(SQUARED, count * D), COUNT(BATCH_DONE, 1);
             for (int b = 0; b < count; b++)
                 for (int i = 0; i < V; i++) squares += ((v16*)work.dh[b])[i] * ((v16*)work.dh[b])[i];
             float mean = sum(squares) / (float)(count * D);
@@ -509,6 +537,7 @@ struct Mlp {
             }
         }
         u32 i = find(all, hash);
+        COUNT(SLOT_READ, i != NONE);
         lane.item.value[j] = i == NONE ? 0 : all.slots[i];
         lane.base[j] = all.rows;
     }
@@ -569,6 +598,7 @@ static float* shape(Layer& l, int in, int out, int drawn, float wide, u64& state
     l.second = at + size;
     l.grad = at + 2 * size;
     float limit = wide * __builtin_sqrtf(3.0f / (float)in);
+    COUNT(DRAWN, in * drawn);
     for (int i = 0; i < in; i++)
         for (int j = 0; j < drawn; j++) l.w[(u64)i * out + j] = limit * uniform(state);
     turn(l);
@@ -594,12 +624,14 @@ void begin_net(Net* net, const Deep* deep) {
 }
 
 void count(const u8* text, u64 n, u64* counts) {
+    COUNT(TALLIED, n);
     for (u64 i = 0; i < n; i++) counts[text[i]]++;
 }
 
 void fill(Net* net, u64* slots, u32 bits, float* rows, u32 capacity, float* dense, float* embed, u32* visits) {
     const Deep& deep = net->deep;
     Model& model = net->base;
+    COUNT(GAIN_BEGUN, KINDS * BUCKETS);
     model.set = deep.set;
     for (int k = 0; k < KINDS; k++)
         if (deep.set.contexts >> k & 1) {
@@ -615,6 +647,7 @@ void fill(Net* net, u64* slots, u32 bits, float* rows, u32 capacity, float* dens
     u64 state = deep.seed;
     int c = deep.set.classes;
     if (H) dense = shape(net->layer[0], D, H, H, 1.4f, state, dense);
+    COUNT(DRAWN, D * (1 + PAST * c));
     shape(net->layer[1], TOP, c + GATES, c, deep.init, state, dense);
     for (int i = 0; i < D * (1 + PAST * c); i++) embed[i] = deep.init_past * uniform(state);
 }

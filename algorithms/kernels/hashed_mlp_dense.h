@@ -11,6 +11,7 @@ struct Layer {
 template <int R, int NV>
 static inline void tile(const float* a, int am, int ak, const float* b, int bk, float* c, int cm, int k) {
     v16 acc[R][NV];
+    COUNT(PRODUCT, (u64)R * NV * 16 * k), COUNT(FACTOR, (u64)k * (R + NV * 16)), COUNT(OUTCOME, R * NV * 16);
     for (int r = 0; r < R; r++)
         for (int n = 0; n < NV; n++) acc[r][n] = v16{};
     for (int i = 0; i < k; i++) {
@@ -70,6 +71,7 @@ static inline void transpose(const float* from, int fs, float* to, int ts) {
 }
 
 static void turn(Layer& l) {
+    COUNT(TURNED, l.in * l.out);
     for (int i = 0; i < l.in; i += 16)
         for (int j = 0; j < l.out; j += 16)
             transpose(l.w + (u64)i * l.out + j, l.out, l.back + (u64)j * l.in + i, l.in);

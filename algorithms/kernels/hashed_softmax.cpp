@@ -30,6 +30,7 @@ u64 size_of(int what) {
 
 void count(const u8* text, u64 n, u64* counts) {
     u32 part[4][256] = {};
+    COUNT(TALLIED, n);
     for (u64 i = 0; i < n; i++) part[i & 3][text[i]]++;
     for (int b = 0; b < 256; b++) counts[b] = (u64)part[0][b] + part[1][b] + part[2][b] + part[3][b];
 }
@@ -37,6 +38,7 @@ void count(const u8* text, u64 n, u64* counts) {
 void begin_model(Model* model, const Settings* set, u64* slots, u32 bits, float* rows, u32 capacity) {
     __builtin_memset(model, 0, sizeof *model);
     model->set = *set;
+    COUNT(GAIN_BEGUN, KINDS * BUCKETS);
     for (int k = 0; k < KINDS; k++)
         if (set->contexts >> k & 1) model->which[model->kinds++] = k;
     for (int j = 0; j < KINDS; j++)

@@ -4,6 +4,10 @@
 // A slot of the table is a logit of a one (12 bits) over a kind of count (4 bits). All other adaptive
 // probabilities are a chance of a one (22 bits) over a count (10 bits).
 
+#ifndef COUNT
+#define COUNT(event, many) ((void)0)  // counts only in a build for that: see algorithms/counting.py
+#endif
+
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned u32;
@@ -193,7 +197,10 @@ static inline u64 mixed(u64 x) {
     return x ^ x >> 29;
 }
 
-static inline u64 combined(u64 a, u64 b) { return mixed(a * 0xD6E8FEB86659FD93ull + b + 1); }
+static inline u64 combined(u64 a, u64 b) {
+    COUNT(COMBINED, 1);
+    return mixed(a * 0xD6E8FEB86659FD93ull + b + 1);
+}
 
 static inline void blank(u16* line, u16 check) {
     line[0] = check;
@@ -211,6 +218,7 @@ static u16 NONE[LINE] __attribute__((aligned(64))) = {0, BLANK, BLANK, BLANK, FO
 
 // Never nought.
 static inline u64 key_of(u64 hash, i32 group) {
+    COUNT(KEY, 1);
     return mixed(hash + (u64)group * 0xA24BAED4963EE407ull) | 1ull << 63;
 }
 
@@ -219,10 +227,13 @@ template <bool grow> static inline u16* look(const Model* m, u64 key) {
     u16 check = (u16)(key >> 48) | 1;
     u64 at = key & m->table_mask;
     u16* line = m->table + at * LINE;
+    COUNT(LOOKED_UP, 1);
     if (line[0] == check) return line;
     u16* other = m->table + (at ^ 1) * LINE;
+    COUNT(OTHER, 1);
     if (other[0] == check) return other;
     if (!grow) return NONE;
+    COUNT(BLANKED, 1), COUNT(OLD, (other[0] != 0) + (line[0] != 0));
     if ((other[0] ? other[1] & 15 : -1) < (line[0] ? line[1] & 15 : -1)) line = other;
     blank(line, check);
     return line;
@@ -230,6 +241,7 @@ template <bool grow> static inline u16* look(const Model* m, u64 key) {
 
 static inline void count_seen(Here* h) {
     i32 orders = 0, words = 0;
+    COUNT(SEEN, 1);
     for (i32 i = 0; i < 7; i++) orders += (h->line[i][1] & 15) != 0;
     for (i32 i = 7; i < 11; i++) words += (h->line[i][1] & 15) != 0;
     h->seen = orders * 5 + words;
@@ -298,6 +310,7 @@ static inline u64 match_key(const Lane* l, i32 k) {
 template <bool learn> static inline void find_matches(const Model* m, Lane* l, u64 at) {
     for (i32 k = 0; k < MATCHES; k++) {
         u32 last = (u8)l->recent;
+        COUNT(CONTINUED, l->length[k] && l->pointer[k] < m->text_bytes);
         if (l->length[k] && l->pointer[k] < m->text_bytes && m->text[l->pointer[k]] == last) {
             l->pointer[k]++;
             l->length[k]++;
@@ -305,15 +318,18 @@ template <bool learn> static inline void find_matches(const Model* m, Lane* l, u
         if (l->seen < MATCH_MIN[k]) continue;
         if (learn || !l->length[k]) {
             u32* entry = m->index[k] + (match_key(l, k) & m->index_mask);
+            COUNT(SOUGHT, !l->length[k]), COUNT(KNOWN, !l->length[k] && *entry != NOWHERE);
             if (!l->length[k] && *entry != NOWHERE) {
                 u32 from = *entry, n = 0;
                 while (n < 40 && n < from && n < l->seen &&
                        m->text[from - 1 - n] == l->history[(l->seen - 1 - n) % HISTORY]) n++;
+                COUNT(COMPARED, n + (n < 40 && n < from && n < l->seen));
                 if (n >= MATCH_MIN[k]) {
                     l->length[k] = n;
                     l->pointer[k] = from;
                 }
             }
+            COUNT(INDEXED, learn);
             if (learn) *entry = (u32)at;
         }
     }
@@ -353,6 +369,7 @@ static inline void open_position(const Model* m, Lane* l, Position* at) {
         at->kind[k] = 0;
         if (l->length[k] && l->pointer[k] < m->text_bytes) {
             at->symbol[k] = t->leaf[m->text[l->pointer[k]]];
+            COUNT(EXPECTED, 1), COUNT(WAY, at->symbol[k] >= 0), COUNT(STEP, at->symbol[k] >= 0 ? t->length[at->symbol[k]] : 0);
             at->kind[k] = length_kind(l->length[k]);
             if (at->symbol[k] >= 0)
                 for (i32 d = 0; d < t->length[at->symbol[k]]; d++)
@@ -367,14 +384,17 @@ static inline void open_position(const Model* m, Lane* l, Position* at) {
 static inline void close_position(const Model* m, Position* at) {
     const Tree* t = m->tree;
     for (i32 k = 0; k < MATCHES; k++)
-        if (at->symbol[k] >= 0)
+        if (at->symbol[k] >= 0) {
+            COUNT(WAY, 1), COUNT(STEP_BACK, t->length[at->symbol[k]]);
             for (i32 d = 0; d < t->length[at->symbol[k]]; d++)
                 at->expected[k][t->path[at->symbol[k]][d]] = 0;
+        }
 }
 
 ALWAYS void guess(const Model* m, const Small* s, const Position* at, const Here* here, i32 node, Node* o) {
     const Tree* t = m->tree;
     i32 j = t->slot[node];
+    COUNT(GUESS, 1);
     o->node = node;
     u16* const* w = here->line;
     // Named one by one, they go into the vector without a detour through memory.
@@ -429,6 +449,7 @@ ALWAYS void guess(const Model* m, const Small* s, const Position* at, const Here
 ALWAYS void learn(const Model* m, Small* s, const Position* at, Here* here, const Node* o, i32 bit,
                   float rate, const float* rates) {
     const Params* r = &m->params;
+    COUNT(LEARN, 1);
     i32 j = m->tree->slot[o->node];
     vi n = o->slots & 15;
     vf st = (tofloat(o->slots >> 4) - 2047.5f) * (1.0f / 256);
@@ -448,6 +469,7 @@ ALWAYS void learn(const Model* m, Small* s, const Position* at, Here* here, cons
     for (i32 k = 0; k < MATCHES; k++) {
         i32 e = at->expected[k][o->node];
         u32* slot = &s->matches[k][at->kind[k]];
+        COUNT(MATCH_LEARNED, e != 0);
         if (e) *slot = moved(*slot, bit == (e > 0));
     }
     float* f = s->finals[o->node];
@@ -478,9 +500,11 @@ struct Keys {
 static inline void fetch(const Model* m, const Lane* l, u8 c, Keys* k) {
     const Tree* t = m->tree;
     i32 leaf = t->leaf[c], group = -1, at = 0;
+    COUNT(FETCH, 1), COUNT(WAY, 1), COUNT(FETCH_STEP, t->length[leaf]);
     for (i32 d = 0; d < t->length[leaf]; d++)
         if (t->group[t->path[leaf][d]] != group) {
             group = t->group[t->path[leaf][d]];
+            COUNT(FETCH_GROUP, 1);
             for (i32 i = 0; i < CONTEXTS; i++) {
                 u64 key = k->key[at][i] = key_of(l->hash[i], group);
                 __builtin_prefetch(m->table + (key & m->table_mask) * LINE);
@@ -606,6 +630,7 @@ static void adapt_one(const Model* m, Small* s, Overlay* over, Lane* l, u8 symbo
 // x ln x summed over a row of counts, and their sum.
 static inline void entropy_of(const float* a, const float* b, i32 width, double* xlnx, double* total) {
     double s = 0, n = 0;
+    COUNT(ENTROPY, 1), COUNT(ENTROPY_TERM, width);
     for (i32 i = 0; i < width; i += 16) {
         vf x, y;
         __builtin_memcpy(&x, a + i, 64);
@@ -630,6 +655,7 @@ extern "C" {
 // bytes. counts: float [256][512], zeros; cost: float [256][256].
 void grow_tree(const u8* text, u64 bytes, Tree* t, float* counts, float* cost, float balance) {
     i32 k = 0, joins = 0;
+    COUNT(GROW, 1), COUNT(TALLIED, bytes), COUNT(PAIRED, bytes > 2 ? bytes - 2 : 0);
     for (i32 c = 0; c < 256; c++) t->leaf[c] = -1;
     for (u64 i = 0; i < bytes; i++) t->leaf[text[i]] = 0;
     for (i32 c = 0; c < 256; c++)
@@ -638,6 +664,7 @@ void grow_tree(const u8* text, u64 bytes, Tree* t, float* counts, float* cost, f
             t->symbol[k++] = c;
         }
     t->symbols = k;
+    COUNT(LEAF, k);
     i32 width = (2 * k + 15) / 16 * 16;
     for (u64 i = 2; i < bytes; i++) {
         float* row = counts + t->leaf[text[i]] * 512;
@@ -655,6 +682,7 @@ void grow_tree(const u8* text, u64 bytes, Tree* t, float* counts, float* cost, f
     };
     auto price = [&](i32 a, i32 b) {
         double total, e = entropy(a, b, &total);
+        COUNT(PRICED, 1);
         return (float)(e - h[a] - h[b] + balance * total);
     };
     for (i32 a = 0; a < k; a++) {
@@ -668,13 +696,16 @@ void grow_tree(const u8* text, u64 bytes, Tree* t, float* counts, float* cost, f
     for (; alive > 1; alive--) {
         i32 x = -1, y = -1;
         for (i32 a = 0; a < k; a++)
-            for (i32 b = 0; b < a && live[a]; b++)
+            for (i32 b = 0; b < a && live[a]; b++) {
+                COUNT(CHEAPER, live[b] && x >= 0);
                 if (live[b] && (x < 0 || cost[a * 256 + b] < cost[x * 256 + y])) x = a, y = b;
+            }
         left[joins] = tree[y];
         right[joins] = tree[x];
         tree[y] = joins++;
         live[x] = false;
         double total;
+        COUNT(JOINED, width);
         for (i32 i = 0; i < width; i++) counts[y * 512 + i] += counts[x * 512 + i];
         h[y] = entropy(y, -1, &total);
         for (i32 a = 0; a < k; a++)
@@ -708,6 +739,7 @@ void grow_tree(const u8* text, u64 bytes, Tree* t, float* counts, float* cost, f
         }
     }
     t->groups = roots;
+    COUNT(NODE, t->nodes), COUNT(GROUP, roots);
     t->first[roots] = t->nodes;
     i32 up[256], upbit[256];
     for (i32 n = 0; n < t->nodes; n++)
@@ -728,6 +760,7 @@ void grow_tree(const u8* text, u64 bytes, Tree* t, float* counts, float* cost, f
             }
             i32 leaf = -1 - to;
             t->length[leaf] = d;
+            COUNT(TURN, d);
             for (i32 i = 0; i < d; i++) {
                 t->path[leaf][i] = back[d - 1 - i];
                 t->bits[leaf][i] = turns[d - 1 - i];
@@ -742,6 +775,7 @@ u64 model_bytes() { return sizeof(Model); }
 
 void start(Model* m) {
     Small* s = m->small;
+    COUNT(START, 1);
     for (u64 i = 0; i < CONTEXTS; i++)
         for (u64 k = 0; k < KINDS; k++)
             for (u64 q = 0; q < STEPS; q++) {
@@ -768,6 +802,7 @@ void train(Model* m, Lane* l, u64 begin, u64 end, u64 segment, double* cost) {
     double bits = 0;
     Keys keys[2];
     if (segment && begin % segment == 0) begin_segment(l, begin / segment);
+    COUNT(TEXT, 1);
     contexts(m, l);
     fetch(m, l, m->text[begin], &keys[begin & 1]);
     for (u64 i = begin; i < end; i++) {
@@ -779,7 +814,9 @@ void train(Model* m, Lane* l, u64 begin, u64 end, u64 segment, double* cost) {
             contexts(m, l);
             fetch(m, l, m->text[i + 1], &keys[(i + 1) & 1]);
         }
+        COUNT(BYTE, 1), COUNT(TEXT, 2 + (i + 1 < end));
         i32 leaf = t->leaf[m->text[i]];
+        COUNT(WAY, 1), COUNT(CODED, t->length[leaf]);
         i32 group = -1;
         Here here = {};
         u64* key = keys[i & 1].key[0];
@@ -789,6 +826,7 @@ void train(Model* m, Lane* l, u64 begin, u64 end, u64 segment, double* cost) {
             i32 node = t->path[leaf][d], bit = t->bits[leaf][d];
             if (t->group[node] != group) {
                 group = t->group[node];
+                COUNT(GROUP_CODED, 1);
                 for (i32 c = 0; c < CONTEXTS; c++) here.line[c] = look<true>(m, key[c]);
                 count_seen(&here);
                 key += CONTEXTS;

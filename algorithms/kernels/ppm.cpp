@@ -2,6 +2,10 @@
 //
 // Nothing is included and nothing allocated: the caller owns all memory, aligned to 64 bytes.
 
+#ifndef COUNT
+#define COUNT(event, many) ((void)0)  // counts only in a build for that: see algorithms/counting.py
+#endif
+
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned u32;
@@ -96,8 +100,11 @@ template <bool own> struct View {
     Escapes* escapes() const { return own ? l->escapes : m->escapes; }
     u32 mark() const { return own ? OWN : 0; }
     Entry* search(const Node* n, u32 symbol) const {
-        for (u32 i = n->first; i != NONE; i = entry(i)->next)
+        COUNT(SEARCHED, 1);
+        for (u32 i = n->first; i != NONE; i = entry(i)->next) {
+            COUNT(MET, 1), COUNT(PASSED, entry(i)->symbol != symbol);
             if (entry(i)->symbol == symbol) return entry(i);
+        }
         return 0;
     }
 
@@ -106,8 +113,11 @@ template <bool own> struct View {
         Entry* before = 0;
         for (u32 i = n->first; i != NONE;) {
             Entry* e = entry(i);
+            COUNT(MET, 1), COUNT(PASSED, e->symbol != symbol);
             if (e->symbol == symbol) {
+                COUNT(BEHIND, !own && before);
                 if (own || !before || before->count >= e->count) return e;
+                COUNT(SWAPPED, 1);
                 Entry x = *e;
                 *e = {x.next, before->child, before->count, before->symbol};
                 *before = {before->next, x.child, x.count, x.symbol};
@@ -149,6 +159,7 @@ template <bool own> struct View {
     }
     u32 grown(u32 suffix, u32 depth) const {
         Arena* a = arena();
+        COUNT(NODE_MADE, 1);
         a->nodes[a->node_count] = {NONE, suffix, 0, 0, (u16)depth};
         return (u32)a->node_count++ | mark();
     }
@@ -158,6 +169,7 @@ template <bool own> struct View {
         i32 kinds = n->kinds < 6 ? n->kinds : 6 + kind_of(n->kinds / 6.0f);
         kinds = kinds < FEW ? kinds : FEW - 1;
         i32 below = 0;
+        COUNT(RECORD, 1), COUNT(UNDER, shorter != 0);
         if (shorter) below = kind_of(1 + shorter->kinds - n->kinds);
         i32 depth = n->depth < ORDERS ? n->depth : ORDERS - 1;
         return &(*escapes())[depth][kinds][kind_of(n->total)][below < BELOW ? below : BELOW - 1];
@@ -177,6 +189,7 @@ template <bool own> struct View {
         i32 levels = 0, deep = 0;
         u64 copies = 0;
         for (u32 i = *at; i != NONE; i = nodes[levels++]->suffix) {  // the longest context first
+            COUNT(LEVEL, 1);
             path[levels] = i;
             nodes[levels] = find(i);
             hits[levels] = sort_out(nodes[levels], symbol);
@@ -189,12 +202,14 @@ template <bool own> struct View {
             if (!n->kinds) continue;
             records[d] = record(n, d + 1 < levels ? nodes[d + 1] : 0);
             escape[d] = chance(records[d], n);
+            COUNT(BLENDED, 1), COUNT(HIT, hits[d] != 0);
             p *= escape[d];
             if (hits[d]) p += (1 - escape[d]) * (hits[d]->count - m->discount) / all(n);
             upper[d] = p;
         }
         float reach = 1;  // how likely it is that the choice was left to this context
         for (i32 d = 0; d < levels && reach > 1e-3f; d++) {
+            COUNT(SHARED, 1), COUNT(CREDITED, nodes[d]->kinds != 0);
             if (!nodes[d]->kinds) continue;
             float passed = escape[d] * lower[d] / upper[d];
             records[d]->visits += reach;
@@ -203,6 +218,7 @@ template <bool own> struct View {
         }
         while (deep < levels && !hits[deep]) copies += nodes[deep++]->kinds;
         if (deep < levels) copies += nodes[deep]->kinds;
+        COUNT(DEPTH, deep + (deep < levels));
         if (!room(2 * deep + 4, copies + 2 * deep + 4)) {
             *at = follow(symbol, *at);
             return p;
@@ -211,6 +227,7 @@ template <bool own> struct View {
         if (deep < levels) {
             Node* n = writable(path[deep]);
             Entry* hit = own ? search(n, symbol) : hits[deep];
+            COUNT(COUNTED_UP, 1), COUNT(CHILD, n->depth < m->order), COUNT(LONGEST_ORDER, n->depth >= m->order);
             hit->count += gain;
             n->total += gain;
             // Below the longest order each entry has a child.
@@ -221,6 +238,7 @@ template <bool own> struct View {
             u32 e = (u32)arena()->entry_count++;
             float count = (m->first_count + m->inherit * lower[d]) * gain;
             u32 next = NONE;
+            COUNT(ENTRY_MADE, 1);
             if (n->depth < m->order) next = child = grown(child, n->depth + 1);
             arena()->entries[e] = {n->first, next, count, symbol};
             n->first = e | mark();
@@ -236,6 +254,7 @@ template <bool own> struct View {
         for (u32 i = at; i != NONE;) {
             Node* n = find(i);
             Entry* e = search(n, symbol);
+            COUNT(FOLLOWED, 1), COUNT(NOTED, e != 0), COUNT(LEAD, e && e->child != NONE);
             if (e && e->child != NONE) return e->child;
             i = n->suffix;
         }
@@ -248,6 +267,7 @@ template <bool own> struct View {
         const Node* n = find(at);
         while (n) {
             const Node* shorter = n->suffix == NONE ? 0 : find(n->suffix);
+            COUNT(ANSWERED, 1), COUNT(SPREAD, n->kinds);
             if (n->kinds) {
                 float escape = chance(record(n, shorter), n);
                 float each = left * (1 - escape) / all(n);
@@ -278,6 +298,7 @@ void start(Model* m) {
 u32 train(Model* m, const u8* text, u64 bytes, u32 at, double* cost) {
     View<false> v = {m, 0};
     *cost = 0;
+    COUNT(BYTE, bytes);
     for (u64 i = 0; i < bytes; i++) *cost -= log1(v.learn(text[i], 1, &at));
     return at;
 }

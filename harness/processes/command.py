@@ -47,7 +47,7 @@ from typing import IO, Any
 
 from harness.errors import BadInputError
 from harness.processes.base import Problem, Process, Proposal, Told
-from metrics.process_tree import children, own_cpu_s, reaped_by_s
+from metrics.process_tree import adopt_orphans, children, own_cpu_s, reaped_by_s
 
 PROTOCOL = 1
 END_S = 5.0
@@ -77,10 +77,16 @@ class Command(Process):
 
     def begin(self, problem: Problem) -> None:
         super().begin(problem)
-        # A group of its own: Ctrl-C is for the search, which then says `end`.
+        adopt_orphans()
+        # A group of its own: Ctrl-C is for the search, which then says `end`. And it adopts what its own
+        # children leave behind: adopted by us that would be taken for a trial's, and be on its bill.
         try:
             self.process = subprocess.Popen(
-                self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
+                self.argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                process_group=0,
+                preexec_fn=adopt_orphans,
             )
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
@@ -150,12 +156,10 @@ class Command(Process):
     def cpu_s(self) -> float:
         """Of the program and all below it, as far as they live or were waited for."""
         if self.process is not None and self.process.returncode is None:
-            generation, total = [self.process.pid], 0.0
-            while generation:
-                for pid in generation:
-                    with contextlib.suppress(OSError):
-                        total += own_cpu_s(pid) + reaped_by_s(pid)
-                generation = [child for pid in generation for child in children(pid)]
+            total = 0.0
+            for pid in descent(self.process.pid):
+                with contextlib.suppress(OSError):
+                    total += own_cpu_s(pid) + reaped_by_s(pid)
             self.seen_cpu_s = max(self.seen_cpu_s, total)
         return self.seen_cpu_s
 
@@ -163,6 +167,7 @@ class Command(Process):
         if self.process is None or self.process.stdin is None:
             return {}
         declared: dict[str, float] = {}
+        before = children(os.getpid())
         with contextlib.suppress(BadInputError):
             self._say({"do": "end"}, min(END_S, self.timeout_s))
         with contextlib.suppress(OSError):
@@ -179,10 +184,23 @@ class Command(Process):
         self.cpu_s()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=max(0.01, until_s - time.monotonic()))
-        with contextlib.suppress(OSError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # with whatever it started
-        self.process.wait()
+        self._kill(before)
         return declared
+
+    def _kill(self, before: list[int]) -> None:
+        """Ends it with whatever it started. before: children of ours, of which it was one."""
+        assert self.process is not None
+        with contextlib.suppress(OSError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        # What has left its group is ours with its death, where we adopt orphans.
+        while left := [pid for pid in children(os.getpid()) if pid not in before]:
+            for pid in (one for top in left for one in reversed(descent(top))):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            for pid in left:
+                with contextlib.suppress(OSError):
+                    os.waitpid(pid, 0)
 
     def _say(self, message: dict[str, Any], limit_s: float | None = None) -> None:
         assert self.process is not None and self.process.stdin is not None
@@ -223,6 +241,16 @@ class Command(Process):
             code = self.process.wait(timeout=1)
             return f"process.command ended with exit code {code} in the middle of the search"
         return "process.command closed its output in the middle of the search"
+
+
+def descent(pid: int) -> list[int]:
+    """A process and all below it, zombies included."""
+    found: list[int] = []
+    generation = [pid]
+    while generation:
+        found += generation
+        generation = [child for one in generation for child in children(one)]
+    return found
 
 
 def read_declared(given: Any) -> tuple[dict[str, float], str | None]:

@@ -20,6 +20,7 @@ from tasks.native.compilers import Compiler
 from tasks.native.errors import BuildError, failure
 
 TIMEOUT_S = 120.0
+asked_for: list[str] = []  # kernels that this process has, by name
 
 
 def library(source: str, name: str = "kernel", cache: Path | None = None) -> Path:
@@ -28,6 +29,7 @@ def library(source: str, name: str = "kernel", cache: Path | None = None) -> Pat
     name: how files and errors call it. cache: its folder, by default `BENCH_CACHE/kernels` or the
     user's cache folder. What is kept is known by the source, the compiler, its flags and the CPU.
     """
+    asked_for.append(name)
     folder = cache or kept.kernels_folder()
     compiler = compilers.find()
     everything = [source, compiler.command, compiler.identity, compiler.flags, compilers.cpu()]

@@ -10,6 +10,7 @@ static bool advance(const Space &space, i64 tile, u32 until) {
   i64 *sums = space.tallies + tile * TALLIES;
   for (i32 i = 0; i < TALLIES; i++) sums[i] += tally.count[i];
   release(space.clocks + tile, limit);
+  COUNTED();
   return true;
 }
 
@@ -176,7 +177,9 @@ extern "C" void champion(const Space *at, i64 *out) {
   const Space &space = *at;
   out[0] = -1, out[1] = 0;
   for (i64 loc = space.begin_tile * space.tile; loc < space.end_tile * space.tile; loc++) {
+    COUNT(ASKED, 1);
     if (!space.energy[loc]) continue;
+    COUNT(CANDIDATE, 1), COUNT(RIVAL, out[0] >= 0);
     const u32 *own = space.body + loc * BODY + OWN;
     i64 found = merit(space, own, own + GENOME);
     if (out[0] < 0 || found > out[1]) out[0] = loc, out[1] = found;

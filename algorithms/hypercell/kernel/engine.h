@@ -53,6 +53,7 @@ DEVICE i64 behind(const Open &o, i32 at, i32 direction) {
 DEVICE i32 choose(const Open *open, i32 opens, const i32 *at, u32 weights, u32 r0, u32 r1,
                   i32 &direction) {
   u32 sum = 0;
+  COUNT(OPTION, opens);
   for (i32 i = 0; i < opens; i++) sum += weights >> 4 * open[i].axis & 15;
   if (!sum) return -1;
   u32 left = below(r0, sum);
@@ -64,7 +65,11 @@ DEVICE i32 choose(const Open *open, i32 opens, const i32 *at, u32 weights, u32 r
   }
   const Open &o = open[chosen];
   direction = r1 & 1;
-  if (!o.ring && at[o.axis] == (direction == UP ? o.last : 0)) direction ^= 1;
+  COUNT(CHOSEN, 1), COUNT(PASSED, chosen), COUNT(BOUNDED, !o.ring);
+  if (!o.ring && at[o.axis] == (direction == UP ? o.last : 0)) {
+    direction ^= 1;
+    COUNT(TURNED, 1);
+  }
   return chosen;
 }
 
@@ -78,26 +83,33 @@ DEVICE i32 receive(const Space &space, const Open *open, i32 opens, const i32 *a
     if (!o.in) continue;
     for (i32 direction = 0; direction < 2; direction++) {
       i64 offset = behind(o, at[o.axis], direction);
+      COUNT(LOOK, 1), COUNT(NEIGHBOUR, offset != 0);
       if (!offset) continue;
       u32 bits = o.in[loc + offset] >> direction;
       if (!(bits & (MIGRANT | SPOKEN))) continue;
       const u32 *message = o.in_messages[direction] + (loc + offset) * MESSAGE;
+      COUNT(PARCEL, 1), COUNT(CALL, (bits & SPOKEN) != 0);
       if (bits & SPOKEN) here.signals[here.heard++] = message + M_SIGNAL;
       if (!(bits & MIGRANT)) continue;
+      COUNT(COMER, 1);
       i32 coming = (i32)message[M_ENERGY];
       if (coming > best) {
+        COUNT(REPELS, winner != 0);
         if (winner) tally.count[BURNED] += best, tally.count[REPELLED]++;
         winner = message, best = coming;
       } else {
+        COUNT(REPELS, 1);
         tally.count[BURNED] += coming, tally.count[REPELLED]++;
       }
     }
   }
   if (!winner) return energy;
+  COUNT(SETTLER, 1), COUNT(DISPLACES, energy != 0);
   if (energy) tally.count[BURNED] += energy, tally.count[DISPLACED]++;
   u32 *body = space.body + loc * BODY;
   for (i32 i = 0; i < BODY; i++) body[i] = winner[M_BODY + i];
   if (!space.settled[loc]) {
+    COUNT(PIONEER, 1);
     space.settled[loc] = 1;
     best += (i32)space.settle;
     tally.count[MINTED] += space.settle, tally.count[SETTLED]++;
@@ -117,6 +129,7 @@ DEVICE void mutate(u32 *genes, u32 rate, const Dice &d) {
   }
   for (i32 i = 0; i < 8; i++) {
     u32 chance = d.word[i / 2] >> 16 * (i & 1);
+    COUNT(MUTATION, (chance & 255) < rate);
     if ((chance & 255) < rate) genes[i / 4] ^= 1u << (8 * (i & 3) + (chance >> 8 & 7));
   }
 }
@@ -126,25 +139,30 @@ DEVICE i64 reproduce(const Space &space, const Open *open, i32 opens, const i32 
                      Here &here, i64 energy, const Dice &d, i32 &sent, i32 &direction, Tally &tally) {
   const u32 *body = here.genome - OWN;
   u32 genes = body[GENES];
+  COUNT(TRY, 1);
   i32 chosen = choose(open, opens, at, body[WEIGHTS], d.word[0], d.word[1], direction);
   if (chosen < 0) return energy;
   const Open &o = open[chosen];
   i64 gift = energy * (i64)((genes >> 16 & 255) + 1) >> 9;  // at most half
   i64 cost = o.toll;
+  COUNT(OFFER, 1), COUNT(GIFT, gift > 0);
   if (gift <= 0 || energy - gift - cost <= 0) return energy;
   u32 *message = o.out_messages[direction] + loc * MESSAGE, *child = message + M_BODY;
   for (i32 i = 0; i < BODY; i++) child[i] = body[i];
   child[BORN] = here.tick;
   u32 rate = space.heredity ? genes & 255 : (u32)ANEW;
+  COUNT(BIRTH, 1), COUNT(HEIR, rate != ANEW), COUNT(FOUNDLING, rate == ANEW);
   mutate(child + GENES, rate, dice(space, here.tick, here.id, 1, ENGINE_STREAM));
   conceive(here, child + OWN, child + OWN + GENOME, rate);
   u32 wanted = rate == ANEW ? 0 : (u32)CARRY * ((genes >> 24) + 1) >> 8, carried = 0;
+  COUNT(BUY, wanted != 0);
   if (wanted && ((i64)wanted * space.price >> 4) < energy - gift - cost)
     carried = pack(here, child + OWN, message + M_CARRY, wanted);
   if (((i64)carried * space.price >> 4) >= energy - gift - cost) carried = 0;  // more than was wanted
   cost += (i64)carried * space.price >> 4;
   message[M_ENERGY] = (u32)gift, message[M_CARRIED] = carried;
   sent = chosen;
+  COUNT(SENT_0 + o.axis, 4 * (M_SIGNAL + carried));
   tally.count[BURNED] += cost, tally.count[BIRTHS]++;
   return energy - gift - cost;
 }
@@ -158,18 +176,21 @@ DEVICE void tick_location(const Space &space, const Open *open, i32 opens, const
   here.genome = body + OWN, here.state = body + OWN + GENOME;
   here.arena = space.arena + loc * ARENA;
   here.heard = 0, here.energy = 0, here.earned = 0, here.spent = 0, here.tells = 0;
+  COUNT(TICK, 1), COUNT(POST, opens);
   i64 energy = receive(space, open, opens, at, loc, here, space.energy[loc], tally);
   if (!energy) {
     for (i32 i = 0; i < opens; i++) open[i].out[loc] = 0;
     return;
   }
   tally.count[LIVED]++;
+  COUNT(LIFE, 1);
   here.energy = (i32)energy;
   live(here);
   tally.count[MINTED] += here.earned;
   energy += here.earned;
   i64 due = here.spent + space.rent;
   if (due >= energy) {
+    COUNT(DEATH, 1);
     tally.count[BURNED] += energy, tally.count[STARVED]++;
     space.energy[loc] = 0;
     for (i32 i = 0; i < BODY; i++) body[i] = 0;
@@ -178,7 +199,9 @@ DEVICE void tick_location(const Space &space, const Open *open, i32 opens, const
   }
   tally.count[BURNED] += due;
   energy -= due;
+  COUNT(SURVIVAL, 1), COUNT(LETTER, opens), COUNT(FERTILE, opens && space.fertile);
   if (energy > space.cap) {
+    COUNT(CAP, 1);
     tally.count[BURNED] += energy - space.cap, tally.count[CAPPED]++;
     energy = space.cap;
   }
@@ -190,10 +213,12 @@ DEVICE void tick_location(const Space &space, const Open *open, i32 opens, const
       energy = reproduce(space, open, opens, at, loc, here, energy, d, sent, direction, tally);
     if (SIGNAL > 0 && here.tells) {
       told = choose(open, opens, at, body[WEIGHTS], d.word[2], d.word[3], towards);
+      COUNT(TELL, 1), COUNT(AFFORD, told >= 0);
       if (told >= 0 && open[told].toll < energy) {
         energy -= open[told].toll;
         tally.count[BURNED] += open[told].toll, tally.count[TOLD]++;
         u32 *message = open[told].out_messages[towards] + loc * MESSAGE + M_SIGNAL;
+        COUNT(SIGNALLED, 1), COUNT(SENT_0 + open[told].axis, 4 * SIGNAL);
         for (i32 i = 0; i < SIGNAL; i++) message[i] = here.signal[i];
       } else {
         told = -1;

@@ -45,6 +45,7 @@ struct Draws {                           // words of randomness, one after the o
 };
 
 DEVICE u32 next(const Here &here, Draws &draws) {
+  COUNT(DRAW, 1), COUNT(ROLL, !(draws.used & 3));
   if (!(draws.used & 3)) draws.block = roll(here, draws.used >> 2);
   return draws.block.word[draws.used++ & 3];
 }
@@ -73,6 +74,7 @@ DEVICE Row unit(u32 bit) {
 
 DEVICE void clear(Here &here) {          // a holder that has met nothing yet
   u64 *dual = (u64 *)here.arena, n = (u64)here.space->params[P_N];
+  COUNT(CLEAR, 1);
   for (i32 w = 0; w < WORDS; w++)
     LONG for (i32 i = 0; i < LANES; i++)
       dual[w * LANES + i] = (u64)i < n && i / 64 == w ? 1ull << i % 64 : 0;
@@ -81,9 +83,11 @@ DEVICE void clear(Here &here) {          // a holder that has met nothing yet
 }
 
 DEVICE void arrive(Here &here, const u32 *carry, u32 carried) {
+  COUNT(ARRIVAL, 1);
   here.state[SCORE] = here.state[HITS] = here.state[TRIALS] = here.state[LEARNED] = 0;
   if (here.genome[KIND] == HOLDER) {
     if (carried) {
+      COUNT(LEGACY, 1);
       LONG for (i32 i = 0; i < CARRY; i++) ((u32 *)here.arena)[i] = carry[i];
       here.state[LEARNED] = (u32)here.space->params[P_N];
     } else {
@@ -100,10 +104,12 @@ DEVICE u64 parity(u64 x) {
 
 // The first set bit at `from` or after it, around the end; `many` (at most LANES) where none is set.
 DEVICE u32 first(const u64 *bits, u32 from, u32 many) {
+  COUNT(SEARCH, 1);
   for (u32 k = 0, f = from / 64; k <= FLAGS; k++, f = f + 1 == FLAGS ? 0 : f + 1) {
     u64 word = bits[f];
     if (k == 0) word &= ~0ull << from % 64;
     if (k == FLAGS) word &= ~(~0ull << from % 64);
+    COUNT(AROUND, k == FLAGS), COUNT(FIND, word != 0);
     if (word) return f * 64 + LOWEST(word);
   }
   return many;
@@ -115,6 +121,7 @@ DEVICE bool swap(Here &here, const Row &row, Row &mask, bool sample, u32 random)
   u64 *dual = (u64 *)here.arena, *unmet = dual + WORDS * LANES;
   u32 n = (u32)here.space->params[P_N];
   u64 overlaps[LANES], bits[FLAGS], fresh[FLAGS];
+  COUNT(COMPARE, 1);
   LONG for (i32 i = 0; i < LANES; i++) {
     u64 both = 0;
     for (i32 w = 0; w < WORDS; w++) both ^= dual[w * LANES + i] & row.word[w];
@@ -130,6 +137,7 @@ DEVICE bool swap(Here &here, const Row &row, Row &mask, bool sample, u32 random)
   if ((random >> 24) <= (here.genome[TRAITS] & 255)) found = first(fresh, from, n);
   if (found == n) found = first(bits, from, n);
   if (found == n) return false;
+  COUNT(SWAP, 1), COUNT(SWAP_IN, sample);
   for (i32 w = 0; w < WORDS; w++) {
     u64 taken = dual[w * LANES + found];
     LONG for (i32 i = 0; i < LANES; i++) dual[w * LANES + i] ^= taken & (0 - overlaps[i]);
@@ -137,6 +145,8 @@ DEVICE bool swap(Here &here, const Row &row, Row &mask, bool sample, u32 random)
     mask.word[w] ^= taken;
   }
   u64 flag = 1ull << found % 64;
+  COUNT(UNMET, sample && unmet[found / 64] & flag);
+  COUNT(LESSON, sample && unmet[found / 64] & flag && here.state[LEARNED] < n);
   if (sample && unmet[found / 64] & flag && here.state[LEARNED] < n)
     here.state[LEARNED]++, here.earned += here.space->params[P_LESSON];
   unmet[found / 64] = sample ? unmet[found / 64] & ~flag : unmet[found / 64] | flag;
@@ -158,6 +168,7 @@ DEVICE u32 mistakes(const u64 *rows, const Row &mask, u32 many) {
 // that it gets wrong, the likelihood ratio of a mask that is right four times out of five. A mask is
 // believed while the sum is not negative, so labels may be wrong up to one time in three.
 DEVICE void believe(u32 *state, u32 right, u32 wrong) {
+  COUNT(BELIEVE, 1);
   i32 score = (i32)state[SCORE] + 2 * (i32)right;
   score = (score > 1000 ? 1000 : score) - 4 * (i32)wrong;
   state[SCORE] = (u32)(score < -1000 ? -1000 : score);
@@ -167,19 +178,26 @@ DEVICE void believe(u32 *state, u32 right, u32 wrong) {
 DEVICE void count(u32 *state, u32 right, u32 wrong, u32 seen) {
   u32 room = seen - (state[TRIALS] < seen ? state[TRIALS] : seen);
   u32 hits = right < room ? right : room, misses = wrong < room - hits ? wrong : room - hits;
+  COUNT(JUDGE, 1), COUNT(UNTRIED, state[TRIALS] < seen), COUNT(ENOUGH, wrong >= room - hits);
   state[HITS] += hits, state[TRIALS] += hits + misses;
 }
 
 // A mask that gets a sample wrong and has no merit to show is given up: the sample is swapped in, or,
 // with probability doubt / 256, "input j is not in the secret" for some j that the mask has.
 DEVICE bool learn(Here &here, Row row, Row &mask, Draws &draws) {
+  COUNT(LEARN, 1);
   if ((i32)here.state[SCORE] >= 0) return false;
   bool sample = true;
+  COUNT(UNBELIEF, 1);
   u32 doubt = here.genome[TRAITS] >> 8 & 255, word = doubt ? next(here, draws) : 0;
   if ((word >> 24) < doubt) {
     u32 n = (u32)here.space->params[P_N], j = below(word << 8, n);
-    for (u32 k = 0; k < n && sample; k++, j = j + 1 == n ? 0 : j + 1)
+    COUNT(DOUBT, 1);
+    for (u32 k = 0; k < n && sample; k++, j = j + 1 == n ? 0 : j + 1) {
+      COUNT(INPUT, 1), COUNT(INNER, j + 1 < n);
       if (mask.word[j / 64] >> j % 64 & 1) row = unit(j), sample = false;
+    }
+    COUNT(DENIAL, !sample);
   }
   if (!swap(here, row, mask, sample, next(here, draws))) return false;
   here.state[SCORE] = here.state[HITS] = here.state[TRIALS] = 0;
@@ -191,16 +209,20 @@ DEVICE u32 hold(Here &here, Row &mask, u32 bite, u32 seen, u32 &right) {
   const u64 *rows = (const u64 *)here.space->data[0];
   u32 *state = here.state, talk = here.genome[TRAITS] >> 16 & 255, cursor = state[CURSOR], swaps = 0;
   Draws draws = {};
+  COUNT(HOLD, 1);
   if (talk >= 128)
     for (i32 i = 0; i < here.heard; i++) {
+      COUNT(LISTEN, 1);
       Row row = load(here.signals[i]);
       if (!odd(mask, row)) continue;
+      COUNT(OBJECTION, 1);
       state[SCORE] -= 4;
       swaps += learn(here, row, mask, draws);
     }
   for (u32 left = bite; left;) {
     if (cursor >= seen) cursor = 0;      // not before: there may be new samples by now
     u32 many = left < 8 ? left : 8;
+    COUNT(BITE, 1), COUNT(LAST_BITE, many > seen - cursor);
     if (many > seen - cursor) many = seen - cursor;
     const u64 *from = rows + (u64)cursor * WORDS;
     u32 wrong = mistakes(from, mask, many), good = wrong ? LOWEST(wrong) : many;
@@ -210,14 +232,17 @@ DEVICE u32 hold(Here &here, Row &mask, u32 bite, u32 seen, u32 &right) {
     u32 eaten = good + (wrong != 0);
     left -= eaten, cursor += eaten;
     if (!wrong) continue;
+    COUNT(MISTAKE, 1);
     Row row;
     for (i32 w = 0; w < WORDS; w++) row.word[w] = from[good * WORDS + w];
     if (!learn(here, row, mask, draws)) continue;
     swaps++;
+    COUNT(TAUGHT, 1);
     here.tells = talk & 1;
     store(row, here.signal);
   }
   state[CURSOR] = cursor;
+  COUNT(CHANGED, swaps != 0);
   if (swaps) store(mask, here.genome + SECRET);
   return swaps;
 }
@@ -228,6 +253,7 @@ DEVICE Row guess(const Here &here) {
   Draws draws = {};
   u32 weight = 1 + LOWEST((u64)next(here, draws) | 1ull << 32);
   Row mask = unit(n);
+  COUNT(GUESS, 1), COUNT(BIT, weight);
   for (u32 i = 0; i < weight; i++) {
     u32 bit = below(next(here, draws), n);
     mask.word[bit / 64] |= 1ull << bit % 64;
@@ -240,11 +266,14 @@ DEVICE void weigh(Here &here, Row &mask, u32 bite, u32 seen, u32 &right) {
   const u64 *rows = (const u64 *)here.space->data[0];
   u32 cursor = here.state[CURSOR], trials = here.state[TRIALS];
   u32 room = trials < seen ? seen - trials : 0;
+  COUNT(WEIGH, 1), COUNT(ROOM, trials < seen);
   for (u32 left = bite; left;) {
     if (cursor >= seen) cursor = 0;
     u32 many = left < seen - cursor ? left : seen - cursor;
+    COUNT(MEAL, 1), COUNT(LAST_MEAL, left >= seen - cursor), COUNT(ROOMY, room != 0);
     if (room && many > room) many = room;  // those that count as trials apart from those that do not
     u64 wrong = 0;
+    COUNT(SAMPLE, many);
     for (u32 i = 0; i < many; i++) {
       u64 both = 0;
       for (i32 w = 0; w < WORDS; w++) both ^= rows[(u64)(cursor + i) * WORDS + w] & mask.word[w];
@@ -269,9 +298,12 @@ DEVICE void weigh(Here &here, Row &mask, u32 bite, u32 seen, u32 &right) {
 DEVICE i64 merit(const Space &space, const u32 *, const u32 *state) {
   const i64 *params = space.params;
   i64 trials = state[TRIALS], hits = state[HITS];
+  COUNT(MERIT, 1), COUNT(TRIED, trials != 0);
   if (trials && hits == params[P_ROWS]) return 1 << 30;
+  COUNT(FLAWLESS, hits == trials), COUNT(FLAWED, hits != trials);
   if (hits == trials) return trials * params[P_BITS] >> 12;
   i64 ahead = ((hits << 16) - trials * params[P_LUCK]) >> 8;  // in 1/256, so that its square fits
+  COUNT(AHEAD, ahead > 0);
   return ahead > 0 ? ahead * ahead / trials * 46 >> 16 : 0;  // 46 = 16 * 2 / ln 2
 }
 
@@ -280,14 +312,19 @@ DEVICE void live(Here &here) {
   u32 seen = (u32)params[P_SEEN], bite = (u32)params[P_BITE], right = 0, swaps = 0;
   bool holder = here.genome[KIND] == HOLDER;
   Row mask = load(here.genome + SECRET);
+  COUNT(LIVE, 1);
   if (holder)
     swaps = hold(here, mask, bite, seen, right);
   else
     weigh(here, mask, bite, seen, right);
   u32 *state = here.state;
-  if (state[TRIALS] >= seen && merit(*here.space, here.genome, state) < params[P_DOUBT])
+  COUNT(ALL_TRIED, state[TRIALS] >= seen);
+  if (state[TRIALS] >= seen && merit(*here.space, here.genome, state) < params[P_DOUBT]) {
+    COUNT(UNCONVINCED, 1);
     state[SCORE] = (u32)-1, state[HITS] = state[TRIALS] = 0;  // all there is has not convinced
+  }
   u32 chance = bite / 2 + bite / 8;      // right answers count from there on; luck brings little
+  COUNT(EARN, right > chance);
   here.earned += (right > chance ? (right - chance) * params[P_GRAIN] : 0) +
                 (holder ? params[P_SUN] : here.space->rent);  // masks live on nothing
   here.spent += (i64)(bite + swaps * LANES) * WORDS >> 8;
@@ -299,8 +336,10 @@ DEVICE void live(Here &here) {
 // organism's is mutated.
 DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
   Dice d = roll(here, 0x10000);
+  COUNT(CHILD, 1);
   state[SCORE] = state[HITS] = state[TRIALS] = state[LEARNED] = 0;
   if (rate == ANEW) {
+    COUNT(STRANGER, 1);
     genome[KIND] = d.word[0] & 1, genome[TRAITS] = d.word[1];
     for (i32 w = 0; w < WORDS; w++) {
       Dice secret = roll(here, 0x10001 + w);
@@ -308,26 +347,35 @@ DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
         i64 bits = here.space->params[P_N] - 64 * w - 32 * half;  // inputs in this word
         u32 kept = bits >= 32 ? ~0u : bits > 0 ? (1u << bits) - 1 : 0;
         u32 label = bits >= 0 && bits < 32 ? 1u << bits : 0;
+        COUNT(HALF, 1), COUNT(WHOLE, bits >= 32), COUNT(PARTIAL, bits >= 0 && bits < 32);
+        COUNT(EMPTY, bits < 0), COUNT(LABEL, bits == 0);
         genome[SECRET + 2 * w + half] = (secret.word[half] & kept) | label;
       }
     }
     return;
   }
   if (here.genome[KIND] == HOLDER) {
+    COUNT(OF_HOLDER, 1), COUNT(CASTE, (d.word[0] & 255) < (genome[TRAITS] >> 24));
     if ((d.word[0] & 255) < (genome[TRAITS] >> 24)) genome[KIND] = MASK;
     for (i32 i = 0; i < 4; i++) {
       u32 chance = d.word[1 + i / 2] >> 16 * (i & 1);
+      COUNT(MUTATION, (chance & 255) < rate);
       if ((chance & 255) < rate) genome[TRAITS] ^= 1u << (8 * i + (chance >> 8 & 7));
     }
-  } else if ((d.word[0] & 255) < 2 * rate) {
-    u32 bit = below(d.word[1], (u32)here.space->params[P_N]);
-    genome[SECRET + bit / 32] ^= 1u << bit % 32;
+  } else {
+    COUNT(OF_MASK, 1), COUNT(FLIP, (d.word[0] & 255) < 2 * rate);
+    if ((d.word[0] & 255) < 2 * rate) {
+      u32 bit = below(d.word[1], (u32)here.space->params[P_N]);
+      genome[SECRET + bit / 32] ^= 1u << bit % 32;
+    }
   }
 }
 
 // All of the duals or nothing: a part of them is of no use.
 DEVICE u32 pack(Here &here, const u32 *genome, u32 *carry, u32 wanted) {
+  COUNT(ORDER, 1), COUNT(OF_A_HOLDER, genome[KIND] == HOLDER);
   if (genome[KIND] != HOLDER || 2 * wanted < CARRY) return 0;
+  COUNT(PACK, 1);
   LONG for (i32 i = 0; i < CARRY; i++) carry[i] = ((const u32 *)here.arena)[i];
   return CARRY;
 }
@@ -339,6 +387,8 @@ extern "C" void pack_rows(const i64 *y, const u8 *x, i64 n, i64 from, i64 to, u6
   for (i64 r = from; r < to; r++) {
     u64 row[WORDS] = {};
     const u8 *inputs = x + r * n;
+    COUNT(ROW, 1), COUNT(EIGHT, (n + 7) / 8), COUNT(REST, n >= 8 && n % 8);
+    COUNT(FEW, n < 8), COUNT(ONE, n < 8 ? n : 0);
     for (i64 i = 0; i < n; i += 8) {
       u64 eight = 0;
       i64 shift = 0;

@@ -63,6 +63,7 @@ struct Here {
 };
 
 DEVICE Dice dice(const Space &space, u32 tick, u32 id, u32 draw, u32 stream) {
+  COUNT(DICE, 1);
   return philox(tick, id, draw, stream, (u32)space.seed, (u32)((u64)space.seed >> 32));
 }
 
