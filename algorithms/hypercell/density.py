@@ -11,10 +11,10 @@ from tasks.automaton.simulator import table_words
 
 READS = ["../../tasks/automaton/kernel/ring.h"]  # counted as code by whoever hashes it
 RULE, KINDS = 0, 1
-STEPS, POINTS, LEAK, MEMORY, FAIR_EVERY, FEED, FOLDS, ALONE = range(8)  # places in params
-BIASES = 64
+STEPS, POINTS, MEMORY, FAIR_EVERY, FEED, FOLDS, MENU, GROWN, REST = range(9)  # places in params
+SPREADS = 64
 FOLD_NAMES = ("none", "swap", "mirror", "both")
-ECONOMY = Economy(cap=1 << 28, settle=64, rent=1, breed=64, endowment=2048)
+ECONOMY = Economy(cap=1 << 29, settle=64, rent=1, breed=0, endowment=200)
 
 
 def biology(width: int, radius: int) -> Biology:
@@ -23,7 +23,7 @@ def biology(width: int, radius: int) -> Biology:
     return Biology(
         name="density",
         genome=3 + words,
-        state=12 + words,
+        state=11 + words,
         signal=5 + words,
         carry=0,
         arena=8,
@@ -49,7 +49,7 @@ def rule(
     """A rule organism. word: its traits; table: uint8 [2**(2 radius + 1)]."""
     words = table_words(table[None])[0][: table_size(radius)]
     genome = (RULE, word, 0, *words.tolist())
-    return Founder(location, engine, genome, (0,) * (12 + table_size(radius)))
+    return Founder(location, engine, genome, (0,) * (11 + table_size(radius)))
 
 
 def kinds(
@@ -57,7 +57,7 @@ def kinds(
 ) -> Founder:
     """A configuration organism, whose cells are ones with probability 1/2 +- bias / 128."""
     genome = (KINDS, word, bias, *(0,) * table_size(radius))
-    return Founder(location, engine, genome, (0,) * (12 + table_size(radius)))
+    return Founder(location, engine, genome, (0,) * (11 + table_size(radius)))
 
 
 def table_of(genome: np.ndarray, radius: int) -> np.ndarray:

@@ -1,47 +1,57 @@
-// The density biology: rules of a ring and configurations of its cells, each the other's living.
+// The density biology: rules of a ring and kinds of configurations, each the other's living.
 //
 // A rule organism is a table of 2^INPUTS outputs. It lives on the configurations of its neighbours: it
-// draws 64 of the kind that it last heard of, lets them run, and earns by how far it does better than
-// others did on that kind. A configuration organism is a kind: how far its cells are from fair coins. It
-// lives on what rules tell of it, most where two of three are solved: hard but solvable.
+// draws 64 of the kind that it heard of last, lets them run, and what it has follows how many it gets
+// right: twice as much for every POINTS more. A kind organism is such a kind: from fair coins to cells
+// that are ones by a chance as far from 1/2 as its spread says. It has what the rules have that live on
+// it, more where they solve two of three, less where they solve all or none: hard but solvable. What is
+// hard pays a rule as much more as it costs a good one, so that rules that live on different kinds can
+// be compared.
 //
 // A rule's table can be read folded: what it says of one half of all neighbourhoods is said of their
 // images as well. Images under SWAP have ones and zeros swapped, and the opposite output; under MIRROR
-// left and right. Which fold is a gene.
+// left and right. Which fold is a gene. 0...0 always stays, and so does 1...1: an answer has to stand.
 //
-// Compiled in: WIDTH, RADIUS (ring.h). params: steps of a run; POINTS of advantage that double an income;
-// LEAK, a share of 2^-LEAK of all energy is spent per tick; batches that a judgement remembers; every how
-// many ticks fair coins are run, for export; what a report feeds a configuration; which folds there may
-// be (bit f: fold f); ALONE: there are no configuration organisms, and rules draw kinds at random, up to
-// a bias of ALONE - 1.
+// Compiled in: WIDTH, RADIUS (ring.h). params: steps of a run; POINTS; batches that a judgement remembers;
+// every how many ticks fair coins are run, for export; FEED, doublings in 1/16 that lie between a kind
+// that is worth nothing and one of the best; which folds there may be (bit f: fold f); MENU: not 0 where
+// there are no kind organisms, and all rules live on a spread of MENU - 1; after how many batches a rule is
+// grown; every how many ticks one eats that has been judged by all that it remembers.
 
-enum { P_STEPS, P_POINTS, P_LEAK, P_MEMORY, P_FAIR_EVERY, P_FEED, P_FOLDS, P_ALONE, P_GROWN, P_REST };
+enum { P_STEPS, P_POINTS, P_MEMORY, P_FAIR_EVERY, P_FEED, P_FOLDS, P_MENU, P_GROWN, P_REST };
 enum { RULE, KINDS };
-enum { SWAP = 1, MIRROR = 2, FOLDS = 4 };
-// The genome. TRAITS has four bytes: fold, flips (of table bits per child, in 1/32), cross (chance, in
-// 1/256, that a child is crossed with the neighbour last heard), caste (chance that a child is of the
-// other kind). BIAS: a configuration's cells are ones with probability 1/2 +- BIAS / 128.
-enum { KIND, TRAITS, BIAS, TABLE };
-// Registers. SCORE: mean advantage in points, over BATCHES. Of fair coins FAIR_HITS of FAIR_TRIALS.
-// FOOD: bias of the kind heard of last, + 1 (0: none), FOOD_ID where from, FOOD_MEAN what it gave to
-// others (-1: unknown), FOOD_AGE ticks ago. ATE: points of the last batch, HITS in it. MATE: a
-// neighbour's table, MATED: there is one. Of a configuration SCORE is the mean of points that rules told,
-// over BATCHES.
-enum { SCORE, BATCHES, FAIR_HITS, FAIR_TRIALS, FOOD, FOOD_ID, FOOD_MEAN, FOOD_DEV, FOOD_AGE, ATE, HITS, MATED, MATE };
-// A signal: the sender's kind; of a rule the configuration that it ate last (its id + 1, 0: none), its
-// points and hits, its table; of a configuration its id, bias, mean.
-enum { S_KIND, S_ID, S_POINTS, S_HITS, S_GROWN, S_TABLE };
+enum { SWAP = 1, MIRROR = 2 };
+// The genome. TRAITS has four bytes: fold, flips (of table bits per child beyond the first, in 1/32),
+// cross (chance, in 1/256, that a child is crossed with the neighbour heard last), caste (chance that a
+// child is of the other kind).
+enum { KIND, TRAITS, SPREAD, TABLE };
+// Registers. SCORE: a rule's mean of points over BATCHES; a kind's, of the rules that lived on it. Of fair
+// coins FAIR_HITS of FAIR_TRIALS. FOOD: spread of the kind heard last, + 1 (0: none), FOOD_ID where from,
+// AGE ticks ago; a kind's AGE is since it was last eaten. ATE: points of the last batch. HITS in it; of a
+// kind how near they are to two of three, in 1/256. MATE: a neighbour's table, MATED: there is one.
+enum { SCORE, BATCHES, FAIR_HITS, FAIR_TRIALS, FOOD, FOOD_ID, AGE, ATE, HITS, MATED, MATE };
+// A signal. Of a rule: the kind that it ate (its id + 1, 0: none), its points and hits, whether it is grown,
+// its table. Of a kind: its id and spread.
+enum { S_KIND, S_ID, S_POINTS, S_HITS, S_GROWN, S_TABLE, S_SPREAD = S_POINTS };
 
 #define TABLE_SIZE (2 * RADIUS + 1 < 5 ? 1 : 1 << (2 * RADIUS - 4))
 #define GENOME (3 + TABLE_SIZE)
-#define STATE (12 + TABLE_SIZE)
+#define STATE (11 + TABLE_SIZE)
 #define SIGNAL (5 + TABLE_SIZE)
 #define CARRY 0
 #define ARENA 8
 #include "space.h"
 #include "ring.h"
 
-enum { BATCH = 64, STALE = 32, BIASES = 64, YOUNG = 4, MEMORY_OF_PEERS = 32, ALL_POINTS = 2 * BATCH * WIDTH, FLOOR = ALL_POINTS / 4 - 400, HARDSHIP = ALL_POINTS / 19 * 3 };
+enum {
+  BATCH = 64,                            // configurations: the bits of a word
+  STALE = 32,                            // ticks for which a kind is remembered, or lives uneaten
+  SPREADS = 64,                          // in 1/128 of chance
+  POCKET = 4,                            // what the young live on, so that they can send signals
+  ALL_POINTS = 2 * BATCH * WIDTH,
+  FLOOR = ALL_POINTS / 4 - 400,          // a little less than what guessing each cell brings
+  HARDSHIP = ALL_POINTS / 19 * 3         // what GKL loses by fair coins against a spread of 63
+};
 
 DEVICE void arrive(Here &, const u32 *, u32) {}
 
@@ -93,9 +103,9 @@ DEVICE void draw_cells(const Here &here, u32 spread, u32 from, u64 *row) {
 // A batch: points for every cell that ends as most cells began, as many again for a whole configuration;
 // of those that began with more ones and of those with more zeros the ones that went worse are counted
 // twice, so that always saying the same is worth nothing.
-DEVICE u32 judge(const Here &here, const Ready &rule, u32 bias, u32 from, u32 &hits) {
+DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, u32 from, u32 &hits) {
   u64 row[ROW], other[ROW];
-  draw_cells(here, bias, from, row);
+  draw_cells(here, spread, from, row);
   for (i32 i = WIDTH + RADIUS; i < ROW; i++) row[i] = 0;
   u64 ones = majority_of(row);
   run_ring(rule, row, other, (i32)here.space->params[P_STEPS]);
@@ -111,28 +121,13 @@ DEVICE u32 judge(const Here &here, const Ready &rule, u32 bias, u32 from, u32 &h
   return 2 * worst;
 }
 
-// 2^(x / 16) for x from 0 to 256, by straight lines between powers.
+// 2^(x / 16) for x from 0 to 448, by straight lines between powers.
 DEVICE i64 power(i64 x) {
   x = x < 0 ? 0 : x > 448 ? 448 : x;
   return ((16 + (x & 15)) << (x >> 4)) >> 4;
 }
 
-// The mean of what was told, and the mean distance from it, after `many` values.
-DEVICE void track(u32 &mean, u32 &distance, i32 value, i32 many) {
-  i32 off = value - (i32)mean, far = off < 0 ? -off : off;
-  if (many == 1) mean = (u32)value, distance = 0;
-  if (many == 1) return;
-  distance = (u32)((i32)distance + (far - (i32)distance) / (many - 1));
-  mean = (u32)((i32)mean + off / many);
-}
-
-// How far a batch is above the others', in 1/256 of their mean distance; at most 8 of them.
-DEVICE i32 advantage(u32 points, const u32 *state) {
-  i32 unit = (i32)state[FOOD_DEV] + 16, most = 2048;
-  i32 ahead = ((i32)points - (i32)state[FOOD_MEAN]) * 256 / unit;
-  return ahead > most ? most : ahead < -most ? -most : ahead;
-}
-
+// The mean of the last `memory` values, about.
 DEVICE void average(u32 *state, i32 value, u32 memory) {
   if (state[BATCHES] < memory) state[BATCHES]++;
   i32 mean = (i32)state[SCORE];
@@ -148,66 +143,67 @@ DEVICE void stand(Here &here, i64 worth) {
     here.spent -= missing;
 }
 
-DEVICE void tell(Here &here, u32 kind, u32 id, u32 points, u32 hits) {
+DEVICE void get_by(Here &here) { here.earned += here.space->rent + POCKET; }
+
+DEVICE void tell(Here &here, u32 id, u32 points, u32 hits, bool grown) {
   here.tells = 1;
-  here.signal[S_KIND] = kind, here.signal[S_ID] = id;
-  here.signal[S_POINTS] = points, here.signal[S_HITS] = hits;
-  bool grown = here.state[BATCHES] >= (u32)here.space->params[P_GROWN];
-  here.signal[S_GROWN] = grown ? 2 : 0;
+  here.signal[S_KIND] = here.genome[KIND], here.signal[S_ID] = id;
+  here.signal[S_POINTS] = points, here.signal[S_HITS] = hits, here.signal[S_GROWN] = grown;
   for (i32 w = 0; w < TABLE_SIZE; w++) here.signal[S_TABLE + w] = here.genome[TABLE + w];
 }
 
-DEVICE void live_rule(Here &here) {
-  const i64 *params = here.space->params;
-  u32 *state = here.state, table[TABLE_SIZE], hits;
-  bool alone = params[P_ALONE];
+// None mates with the young: most of them will not grow old.
+DEVICE void listen(Here &here) {
+  u32 *state = here.state;
   for (i32 i = 0; i < here.heard; i++) {
     const u32 *signal = here.signals[i];
     if (signal[S_KIND] == KINDS) {
-      state[FOOD] = signal[S_POINTS] + 1, state[FOOD_ID] = signal[S_ID];
-      state[FOOD_MEAN] = signal[S_HITS], state[FOOD_DEV] = signal[S_GROWN], state[FOOD_AGE] = 0;
-    } else {
-      if (alone && signal[S_GROWN]) {                     // peers are the measure where kinds are drawn
-        if (state[FOOD_AGE] < MEMORY_OF_PEERS) state[FOOD_AGE]++;
-        track(state[FOOD_MEAN], state[FOOD_DEV], (i32)signal[S_POINTS], (i32)state[FOOD_AGE]);
-      }
-      if (signal[S_GROWN] < 2) continue;               // none mates with what fails
+      state[FOOD] = signal[S_SPREAD] + 1, state[FOOD_ID] = signal[S_ID], state[AGE] = 0;
+    } else if (signal[S_GROWN]) {
       state[MATED] = 1;
       for (i32 w = 0; w < TABLE_SIZE; w++) state[MATE + w] = signal[S_TABLE + w];
     }
   }
+}
+
+DEVICE void live_rule(Here &here) {
+  const i64 *params = here.space->params;
+  u32 *state = here.state, table[TABLE_SIZE], hits, memory = (u32)params[P_MEMORY];
+  listen(here);
+  if (params[P_MENU])
+    state[FOOD] = (u32)params[P_MENU], state[FOOD_ID] = here.id;
+  else if (state[FOOD] && state[AGE]++ > STALE)
+    state[FOOD] = 0;
+  if (!state[FOOD]) {                                  // hungry: it says where it is, and pays rent
+    tell(here, 0, 0, 0, false);
+    return;
+  }
+  bool grown = state[BATCHES] >= (u32)params[P_GROWN];
+  bool rests = state[BATCHES] >= memory && (here.tick + here.id) % (u32)params[P_REST];
+  bool tried = grown && (here.tick + here.id) % (u32)params[P_FAIR_EVERY] == 0;
+  if (rests) {
+    get_by(here);
+    tell(here, 0, state[ATE], state[HITS], grown);
+    if (!tried) return;
+  }
   unfold(here.genome + TABLE, here.genome[TRAITS] & 3, table);
   Ready rule = ready(table);
-  if (state[BATCHES] >= (u32)params[P_GROWN] && (here.tick + here.id) % (u32)params[P_FAIR_EVERY] == 0) {
+  if (tried) {
     judge(here, rule, 0, 0x20000, hits);
     if (state[FAIR_TRIALS] >= 128 * BATCH) state[FAIR_TRIALS] >>= 1, state[FAIR_HITS] >>= 1;
     state[FAIR_HITS] += hits, state[FAIR_TRIALS] += BATCH;
+    if (rests) return;
   }
-  if (state[BATCHES] >= (u32)params[P_MEMORY] && (here.tick + here.id) % (u32)params[P_REST]) {
-    here.earned += here.space->rent + YOUNG;             // it knows its worth: it does not eat every day
-    tell(here, RULE, 0, state[ATE], state[HITS]);
-    return;
-  }
-  u32 bias = state[FOOD] - 1;
-  if (alone) {
-    bias = (u32)params[P_ALONE] - 1;
-    state[FOOD_ID] = here.id;
-  } else if (!state[FOOD] || state[FOOD_AGE]++ > STALE) {
-    state[FOOD] = 0;                                   // hungry: it rests, and tells where it is
-    tell(here, RULE, 0, 0, 0);
-    return;
-  }
-  u32 easy = BIASES - bias, points = judge(here, rule, bias, 0, hits);
-  points += HARDSHIP * easy * easy * easy / (BIASES * BIASES * BIASES);
+  u32 spread = state[FOOD] - 1, near = SPREADS - spread, points = judge(here, rule, spread, 0, hits);
+  points += (u32)((u64)HARDSHIP * near * near * near / (SPREADS * SPREADS * SPREADS));
   state[ATE] = points, state[HITS] = hits;
-  average(state, (i32)points, (u32)params[P_MEMORY]);
-  bool grown = state[BATCHES] >= (u32)params[P_GROWN];
-  if (grown) {                                         // the young live on what they were given
-    stand(here, power(16 * ((i64)(i32)state[SCORE] - FLOOR) / params[P_POINTS]));
-  } else {
-    here.earned += here.space->rent + YOUNG;
-  }
-  tell(here, RULE, state[FOOD_ID] + 1, points, hits);
+  average(state, (i32)points, memory);
+  grown = state[BATCHES] >= (u32)params[P_GROWN];
+  if (grown)
+    stand(here, power(16 * ((i64)state[SCORE] - FLOOR) / params[P_POINTS]));
+  else
+    get_by(here);                                      // the young live on what they were given
+  tell(here, state[FOOD_ID] + 1, points, hits, grown);
 }
 
 DEVICE void live_kinds(Here &here) {
@@ -216,22 +212,20 @@ DEVICE void live_kinds(Here &here) {
   for (i32 i = 0; i < here.heard; i++) {
     const u32 *signal = here.signals[i];
     if (signal[S_KIND] != RULE || signal[S_ID] != here.id + 1 || !signal[S_GROWN]) continue;
-    if (state[BATCHES] < params[P_MEMORY]) state[BATCHES]++;
-    track(state[FOOD_MEAN], state[FOOD_DEV], (i32)signal[S_POINTS], (i32)state[BATCHES]);
+    average(state, (i32)signal[S_POINTS], (u32)params[P_MEMORY]);
     i32 solved = (i32)signal[S_HITS];                  // 27/4 x^2 (1 - x) is 1 at x = 2/3
-    i32 hard = 27 * solved * solved * (BATCH - solved) / (4 * BATCH * BATCH);
-    state[HITS] += (u32)((256 * hard / BATCH - (i32)state[HITS]) / (i32)state[BATCHES]);
-    state[FOOD_AGE] = 0;
+    i32 hard = 256 * 27 / 4 * solved * solved / BATCH * (BATCH - solved) / (BATCH * BATCH);
+    state[HITS] = (u32)((i32)state[HITS] + (hard - (i32)state[HITS]) / (i32)state[BATCHES]);
+    state[AGE] = 0;
   }
-  if (state[BATCHES] >= (u32)params[P_GROWN] && state[FOOD_AGE]++ < STALE) {
-    stand(here, power(16 * ((i64)state[FOOD_MEAN] - FLOOR) / params[P_POINTS] - 16 + (i64)state[HITS] * params[P_FEED] / 256));
-  } else if (state[FOOD_AGE]++ < STALE) {
-    here.earned += here.space->rent + YOUNG;
-  } else {
+  if (state[AGE]++ >= STALE)
     stand(here, 1);
-  }
-  tell(here, KINDS, here.id, here.genome[BIAS], state[BATCHES] >= (u32)params[P_GROWN] ? state[FOOD_MEAN] : (u32)-1);
-  here.signal[S_GROWN] = state[FOOD_DEV];
+  else if (state[BATCHES] < (u32)params[P_GROWN])
+    get_by(here);
+  else
+    stand(here, power(16 * ((i64)state[SCORE] - FLOOR) / params[P_POINTS] - 16 +
+                      (i64)state[HITS] * params[P_FEED] / 256));
+  tell(here, here.id, here.genome[SPREAD], 0, false);
 }
 
 DEVICE void live(Here &here) {
@@ -242,15 +236,15 @@ DEVICE void live(Here &here) {
 }
 
 // A child is crossed with the neighbour that its parent last heard, and flipped here and there; one of
-// the other kind keeps what it does not use. It is judged by its parent's score until it has its own.
+// the other kind keeps what it does not use.
 DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
   const i64 *params = here.space->params;
   Dice d = roll(here, 0x10000), e = roll(here, 0x10001);
   u32 traits = genome[TRAITS];
   bool mated = state[MATED] && genome[KIND] == RULE;
   if (rate == ANEW) {
-    genome[KIND] = params[P_ALONE] ? RULE : d.word[0] & 1;
-    traits = d.word[1], genome[BIAS] = d.word[2] % BIASES;
+    genome[KIND] = params[P_MENU] ? RULE : d.word[0] & 1;
+    traits = d.word[1], genome[SPREAD] = d.word[2] % SPREADS;
     Dice f = roll(here, 0x10002);
     for (i32 w = 0; w < TABLE_SIZE; w++) genome[TABLE + w] = f.word[w & 3];
   } else {
@@ -272,17 +266,15 @@ DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
       genome[TABLE + (at >> 5)] ^= 1u << (at & 31);
     }
     if ((d.word[0] >> 8 & 255) < rate || genome[KIND] == KINDS) {
-      i32 bias = (i32)genome[BIAS] + (i32)(d.word[3] & 15) - 8;
-      genome[BIAS] = (u32)(bias < 0 ? -bias : bias >= BIASES ? 2 * BIASES - 2 - bias : bias);
+      i32 spread = (i32)genome[SPREAD] + (i32)(d.word[3] & 15) - 8;
+      genome[SPREAD] = (u32)(spread < 0 ? -spread : spread < SPREADS ? spread : 2 * SPREADS - 2 - spread);
     }
-    if (!params[P_ALONE] && (d.word[0] >> 16 & 255) < (traits >> 24)) {
-      genome[KIND] ^= 1;
-    }
+    if (!params[P_MENU] && (d.word[0] >> 16 & 255) < (traits >> 24)) genome[KIND] ^= 1;
   }
   while (!(params[P_FOLDS] >> (traits & 3) & 1)) traits = (traits & ~3u) | ((traits + 1) & 3);
   genome[TRAITS] = traits;
   state[SCORE] = state[BATCHES] = state[HITS] = 0;
-  if (genome[KIND] == KINDS || here.genome[KIND] == KINDS) state[FOOD] = state[FOOD_AGE] = 0;
+  if (genome[KIND] == KINDS || here.genome[KIND] == KINDS) state[FOOD] = state[AGE] = 0;
   state[FAIR_HITS] = state[FAIR_TRIALS] = state[MATED] = 0;
 }
 

@@ -1,0 +1,233 @@
+"""Hypercell on the density task: rules and kinds of configurations that live on each other."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, ClassVar
+
+import numpy as np
+
+from algorithms.base import Algorithm, Progress, Refused, Training
+from algorithms.counting import Counts, counting, kernel_text
+from algorithms.hypercell import density, space
+from algorithms.hypercell.density import FOLD_NAMES, SPREADS
+from algorithms.hypercell.layout import AXES
+from algorithms.hypercell.space import TILE
+from algorithms.hypercell.world import Ablation, Founder, Kernel, World, genes
+from algorithms.rule_pictures import Rule, pictures
+from tasks.automaton import bits
+from tasks.automaton.simulator import Simulator
+from tasks.native.build import library
+from tasks.rule_search import RuleSearch
+
+POINTS_WIDTH = 149  # of the ring that `points` is meant for
+KEPT = 256  # rules that are remembered for export
+
+
+@dataclass
+class HypercellDensity(Algorithm):
+    """Rules earn by classifying configurations of the kinds around them, kinds by being hard but solvable.
+
+    geometry: a name in configs/geometry, or the absolute path of a yaml like those. ticks: of a training.
+    founders: fraction of places that begin with a kind; the others begin with a random rule. points: of
+    149 * 128 that a batch of 64 configurations can bring; so many more double what a rule has. memory:
+    batches that a rule is judged by. grown: after how many it is. rest: one that has been judged by as
+    many as it remembers eats every so many ticks. feed: doublings, in 1/16, between the worth of a kind
+    that all or none can solve and of the best. folds: "any" symmetry of tables may evolve, or only
+    "none", "swap", "mirror", "both". flips: of a child's table beyond one, in 1/32; cross: chance, in
+    1/256, that a child is crossed with a neighbour; caste: that it is of the other kind; mutation: that
+    a gene has a bit flipped. All of these are what founders begin with, and evolve. epoch: ticks between
+    two looks for a better rule; retest: fair coins that decide which is.
+
+    Ablations: kinds (without them all rules live on the whole spread alike), reproduction, neighbours,
+    heredity, one_location.
+    """
+
+    families: ClassVar[tuple[str, ...]] = ("rule_search",)
+
+    geometry: str = "torus"
+    ticks: int = 2000
+    founders: float = 0.25
+    points: int = 520
+    memory: int = 16
+    grown: int = 2
+    rest: int = 4
+    fair_every: int = 4
+    feed: int = 64
+    folds: str = "both"
+    flips: int = 0
+    cross: int = 128
+    caste: int = 24
+    mutation: int = 4
+    epoch: int = 16
+    retest: int = 1280
+    kinds: bool = True
+    reproduction: bool = True
+    neighbours: bool = True
+    heredity: bool = True
+    one_location: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("ticks", 1, 1 << 30),
+            ("points", 1, 1 << 20),
+            ("memory", 1, 1 << 10),
+            ("grown", 1, 1 << 10),
+            ("rest", 1, 1 << 16),
+            ("fair_every", 1, 1 << 16),
+            ("feed", 0, 448),
+            ("flips", 0, 255),
+            ("cross", 0, 255),
+            ("caste", 0, 255),
+            ("mutation", 0, 255),
+            ("epoch", 1, 1 << 20),
+            ("retest", 64, 1 << 24),
+        ):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise Refused(f"algo.{name}={value}: must be a whole number from {least} to {most}")
+        if self.folds not in ("any", *FOLD_NAMES):
+            raise Refused(f"algo.folds={self.folds}: must be any, {', '.join(FOLD_NAMES)}")
+        if not 0 <= self.founders < 1:
+            raise Refused(f"algo.founders={self.founders}: must be at least 0 and below 1")
+        if self.grown > self.memory:
+            raise Refused(
+                f"algo.grown={self.grown}: must be at most algo.memory={self.memory}, or none would grow"
+            )
+
+    def prepare(self, spec: RuleSearch) -> None:
+        if spec.goal != "density":
+            raise Refused(
+                f"hypercell classifies density; for task.goal={spec.goal} try algo="
+                + ("genetic" if spec.goal == "synchronise" else "lookup")
+            )
+        super().prepare(spec)
+        self.histories: dict[int, Hall] = {}
+        self.shape = (
+            space.build("here", {}) if self.one_location else space.geometry(str(self.geometry))
+        )
+        self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+        self.biology = density.biology(spec.width, spec.radius)
+        source, table = self.biology.source("cpu"), self.biology.events() or ""
+        self.kernel = Kernel(library(kernel_text(source, table), "density"), self.biology)
+        self.counted = Counts(self.kernel.lib, table) if counting() and table else None
+        self.simulator = Simulator(spec.radius, spec.width)
+        world = self._world(0)
+        world.run(2, self.threads)
+        hall = Hall(self.simulator, spec, np.random.default_rng(0), self.retest)
+        hall.look(np.zeros(spec.entries, np.uint8))
+
+    def _world(self, seed: int) -> World:
+        locations = self.shape.locations
+        tile = TILE if self.threads == 1 else max(1, locations // (4 * self.threads))
+        ablation = Ablation(self.reproduction, self.neighbours, self.heredity)
+        world = World(
+            self.kernel, self.shape, self.biology, seed, density.ECONOMY, ablation, tile
+        )
+        world.found(self._founders(locations, np.random.default_rng([self.spec.seed, seed])))
+        params, P = world.space.params, density
+        params[P.STEPS] = self.spec.steps
+        params[P.POINTS] = max(1, self.points * self.spec.width // POINTS_WIDTH)
+        params[P.MEMORY], params[P.GROWN], params[P.REST] = self.memory, self.grown, self.rest
+        params[P.FAIR_EVERY], params[P.FEED] = self.fair_every, self.feed
+        params[P.FOLDS] = 15 if self.folds == "any" else 1 << FOLD_NAMES.index(self.folds)
+        params[P.MENU] = 0 if self._coevolves else SPREADS
+        return world
+
+    @property
+    def _coevolves(self) -> bool:
+        """A rule that hears of no kind would starve."""
+        return self.kinds and self.neighbours and not self.one_location
+
+    def _founders(self, locations: int, rng: np.random.Generator) -> Iterator[Founder]:
+        every = round(1 / self.founders) if self.founders and self._coevolves else locations + 1
+        for at in range(locations):
+            fold = int(rng.integers(4)) if self.folds == "any" else FOLD_NAMES.index(self.folds)
+            word = density.traits(fold, self.flips, self.cross, self.caste)
+            engine = genes(self.mutation, threshold=64)
+            if not self.heredity:
+                engine = (int(rng.integers(1 << 32)), int(rng.integers(1 << 32)))
+            if at % every == every - 1:
+                spread = int(rng.integers(SPREADS))
+                yield density.kinds(self.spec.radius, at, word, spread, engine)
+            else:
+                table = rng.integers(0, 2, self.spec.entries).astype(np.uint8)
+                yield density.rule(self.spec.radius, at, word, table, engine)
+
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        if self.counted:
+            self.counted.restart()
+        seed = int(data["seed"][0])
+        world = self.world = self._world(seed & (1 << 62) - 1)
+        rng = np.random.default_rng([self.spec.seed, seed, 1])
+        hall = self.histories[seed] = Hall(self.simulator, self.spec, rng, self.retest)
+        while world.tick < self.ticks:
+            world.run(min(self.ticks, world.tick + self.epoch), self.threads)
+            at, merit = world.champion()
+            if at >= 0 and merit >= 0:
+                hall.look(density.table_of(world.genome(at), self.spec.radius))
+            yield Progress(world.tick, self.ticks, hall.score, Rule(hall.best))
+            if world.population == 0:
+                print(f"hypercell: everybody had starved by tick {world.tick}")
+                break
+        return Rule(hall.best)
+
+    def counts(self) -> dict[str, Any] | None:
+        """What the locations did. The trials for export are the simulator's, which counts by cells."""
+        if not self.counted:
+            return None
+        arrays = self.world.arrays
+        told = self.counted.told(sum(array.nbytes for array in arrays.values()))
+        events = self.counted.events
+        told["communication_bytes"] = sum(events[f"SENT_{axis}"] for axis in range(AXES))
+        return told
+
+    def pictures(self, data: dict[str, np.ndarray]) -> dict[str, bytes]:
+        """The best rule on an easy and a hard configuration, and its score over time."""
+        hall = self.histories[int(data["seed"][0])]
+        return pictures(hall.best, self.spec, hall.points)
+
+
+class Hall:
+    """Who has been the best, by trials on fair coins. best: uint8 [entries]. points: (CPU seconds, score)
+    whenever another one was. Champions of the world are luckier than they are good, so each is tried
+    again, and so is whoever of the earlier ones may yet be better."""
+
+    def __init__(
+        self, simulator: Simulator, spec: RuleSearch, rng: np.random.Generator, retest: int
+    ) -> None:
+        self.simulator, self.spec, self.rng, self.retest = simulator, spec, rng, retest
+        self.best = np.zeros(spec.entries, np.uint8)
+        self.tried: dict[bytes, tuple[int, int]] = {}  # hits of trials
+        self.score = 0.0
+        self.points: list[tuple[float, float]] = []
+        self.begin_s = time.process_time()
+
+    def look(self, table: np.ndarray) -> None:
+        """Tries a rule, and the most promising of those that were tried before."""
+        promising = max(self.tried, key=lambda key: self._bound(key, 2.0), default=None)
+        for key in {table.tobytes(), promising or table.tobytes()}:
+            found = np.frombuffer(key, np.uint8)
+            state = bits.fair_coins(self.rng, self.retest, self.spec.width)
+            solved = self.simulator.solved_many(found[None], state, self.spec.steps)[0]
+            hits, trials = self.tried.get(key, (0, 0))
+            hits += int(solved[: self.retest].sum())
+            self.tried[key] = hits, trials + self.retest
+        best = max(self.tried, key=lambda key: self._bound(key, -1.0))
+        if best != self.best.tobytes():
+            self.best = np.frombuffer(best, np.uint8).copy()
+            seconds = time.process_time() - self.begin_s
+            self.points.append((seconds, self._bound(best, 0.0)))
+        self.score = self._bound(best, 0.0)
+        if len(self.tried) > KEPT:
+            order = sorted(self.tried, key=lambda key: self._bound(key, 1.0), reverse=True)
+            self.tried = {key: self.tried[key] for key in order[: KEPT // 2]}
+
+    def _bound(self, key: bytes, errors: float) -> float:
+        """The share that a rule solved, and so many standard errors (of a fair coin) on it."""
+        hits, trials = self.tried[key]
+        return hits / trials + errors * 0.5 / sqrt(trials)
