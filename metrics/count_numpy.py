@@ -2,9 +2,10 @@
 
 Arrays are of a subclass, `Counted`, whose every operation comes by here, is done by numpy itself on plain
 arrays, and so has the same result to the bit. What makes arrays (np.zeros, np.asarray, a random generator)
-is replaced while the counter is open, and so is the name np.ndarray; arrays from before must be handed in
-by `wrap`. What numpy does among arrays that nobody wrapped is not seen; that they are there is noted. A
-random generator from before makes counted arrays, but its numbers come for nothing.
+is replaced while the counter is open, also where a module has it by name (from numpy import zeros), and so
+is np.ndarray; arrays from before must be handed in by `wrap`. What numpy does among arrays that nobody
+wrapped is not seen; that they are there is noted where they meet others. A random generator from before,
+or one not made by default_rng, makes counted arrays, but its numbers come for nothing.
 
 Bytes are those at the boundary of a function: each array that goes in is read once, each that comes out
 written once; a view moves nothing, an index reads and writes what it touches. Rules: count_numpy_rules.
@@ -13,8 +14,9 @@ written once; a view moves nothing, an index reads and writes what it touches. R
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -46,13 +48,14 @@ class NumpyCounter(BaseCounter):
         for name, value in list(vars(np).items()):
             if not name.startswith("_") and isinstance(value, _FUNCTIONS):
                 self._replace(np, name, _function(name, value))
-        self._replace(np, "ndarray", Counted)
         make = np.random.default_rng
         self._replace(np.random, "default_rng", lambda *a, **k: _generator(make(*a, **k)))
         for name, value in list(vars(np.random).items()):
             legacy = isinstance(getattr(value, "__self__", None), np.random.RandomState)
             if legacy and name not in ("seed", "get_state", "set_state"):
                 self._replace(np.random, name, _function(f"random.{name}", value))
+        self._replace_imported()
+        self._replace(np, "ndarray", Counted)
         OPEN.counter = self
         return self
 
@@ -66,6 +69,15 @@ class NumpyCounter(BaseCounter):
     def _replace(self, where: Any, name: str, value: Any) -> None:
         self._restore.append((where, name, getattr(where, name)))
         setattr(where, name, value)
+
+    def _replace_imported(self) -> None:
+        """The same in modules that have a function by a name of their own."""
+        made = {id(value): getattr(where, name) for where, name, value in self._restore}
+        for module in list(sys.modules.values()):
+            if isinstance(module, ModuleType) and not module.__name__.startswith("numpy"):
+                for name, value in list(vars(module).items()):
+                    if id(value) in made:
+                        self._replace(module, name, made[id(value)])
 
     def wrap(self, array: Any) -> Any:
         """The same memory as an array that is counted."""

@@ -137,6 +137,7 @@ class Store:
         try:
             if packed.exists():
                 data = gzip.decompress(packed.read_bytes())
+                data += b"" if data.endswith(b"\n") or not data else b"\n"  # its last line is torn
             path = self.path
             return data + path.read_bytes()
         except FileNotFoundError:

@@ -14,16 +14,17 @@ import math
 import statistics
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
 from rich.table import Table
 
+from metrics.count_base import PYTHON
 from metrics.record import RUN
 from metrics.store import Store, StoreError
 from reports.console import table_console
-from reports.metrics_lines import COUNTED, Line, counted_rungs, rungs
+from reports.metrics_lines import COUNTED, Line, counted_rungs, rungs, without_python
 
 FEWEST = 4  # algorithms below which any order may be chance: three agree by luck one time in six
 TRUSTED_TAU = 0.5  # three of four pairs in order
@@ -79,13 +80,15 @@ class Audit:
 
 @dataclass(frozen=True)
 class Board:
-    """What may be compared. reference: the most real measured rung, None where nothing was measured."""
+    """What may be compared. reference: the most real measured rung, None where nothing was measured.
+    without_python: algorithms whose counts say that they missed Python code."""
 
     name: str
     reference: str | None
     rows: int
     audits: list[Audit]
     note: str = ""
+    without_python: tuple[str, ...] = ()
 
 
 def metrics(folder: Path) -> int:
@@ -108,7 +111,8 @@ def audit(lines: list[Line]) -> list[Board]:
     """Every board, by name."""
     groups: dict[str, dict[tuple[str, ...], dict[str, dict[str, float]]]] = defaultdict(dict)
     first: dict[str, str] = {}  # the run that an import is of, through other imports
-    counted = counted_rungs(lines)
+    counted, blind = counted_rungs(lines), without_python(lines)
+    missed: dict[str, set[str]] = defaultdict(set)
     for line in lines:
         if line.imported_from:
             first[line.run] = first.get(line.imported_from, line.imported_from)
@@ -117,12 +121,16 @@ def audit(lines: list[Line]) -> list[Board]:
             task, algo = line.task, line.algorithm
             board = " / ".join((task.name, task.variant, task.access, line.host.device_class))
             identity = (algo.name, algo.config_sha256, algo.code_sha256, str(line.host.threads))
+            missed[board] |= {algo.name} if line.counted in blind else set()
             runs = groups[board].setdefault(identity, {})
             # A log that was joined afterwards adds its rungs to the run that it is of.
             runs.setdefault(first.get(line.run, line.run), {}).update(
                 counted.get(line.counted, {}) | rungs(line)
             )
-    return [_board(name, groups[name]) for name in sorted(groups)]
+    return [
+        replace(_board(name, groups[name]), without_python=tuple(sorted(missed[name])))
+        for name in sorted(groups)
+    ]
 
 
 def realism(rung: str) -> tuple[int, int]:
@@ -284,6 +292,10 @@ def print_boards(boards: list[Board]) -> None:
             console.print(table)
             for audit in board.audits:
                 console.print(f"{audit.rung}: {audit.sentence}", markup=False, soft_wrap=True)
+        if board.audits and board.without_python:
+            names = ", ".join(board.without_python)
+            line = f"{PYTHON}, so that by counts these may look nearly free: {names}"
+            console.print(line, markup=False, soft_wrap=True)
         console.print()
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 
 import msgspec
 
+from metrics.count_base import PYTHON
 from metrics.record import COUNT, RUN
 
 
@@ -58,6 +59,7 @@ class Counts(msgspec.Struct, gc=False):
     written_bytes: int
     communication_bytes: int
     peak_bytes: int
+    notes: list[str] = []
 
 
 class Line(msgspec.Struct, gc=False):
@@ -125,6 +127,12 @@ def counted_rungs(lines: list[Line]) -> dict[tuple[str, ...], dict[str, float]]:
         what: {rung: statistics.median(figures) for rung, figures in by_rung.items()}
         for what, by_rung in found.items()
     }
+
+
+def without_python(lines: list[Line]) -> set[tuple[str, ...]]:
+    """What a count is of, where it says that it missed the algorithm's Python code."""
+    counts = (line for line in lines if line.kind == COUNT and line.counts)
+    return {line.counted for line in counts if line.counts and PYTHON in line.counts.notes}
 
 
 def _joules(line: Line) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from algorithms.hypercell import parity
+from algorithms.hypercell import density, parity
 from algorithms.hypercell.biology import Biology, Economy, Life
 from algorithms.hypercell.oracle import Oracle
 from algorithms.hypercell.parity_oracle import ParityLife
@@ -80,6 +80,8 @@ class Case:
 def compiled(name: str, *defines: int) -> Kernel:
     """A kernel, built once per session."""
     biology = {"toy_text": TOY_TEXT, "messenger": MESSENGER}.get(name)
+    if name == "density":
+        biology = density.biology(*defines)
     biology = biology or next(
         b for b in map(parity.biology, SIZES) if [*b.defines.values()] == [*defines]
     )

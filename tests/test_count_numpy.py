@@ -6,6 +6,7 @@ import copy
 import os
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -399,3 +400,23 @@ def test_results_are_the_same_to_the_bit(
     tally = counter.tally
     assert tally.operations and tally.read_bytes and tally.written_bytes
     assert sorted(tally.notes) == USUAL
+
+
+def test_functions_imported_by_name_are_counted() -> None:
+    """from numpy import arange, and default_rng: counted like np.arange; put back afterwards."""
+    module = types.ModuleType("an_algorithm")
+    code = "from numpy import arange, ones as full\nfrom numpy.random import default_rng\n"
+    exec(code, module.__dict__)
+    before = dict(vars(module))
+    sys.modules[module.__name__] = module
+    try:
+        own = counted(
+            lambda: (module.arange(9.0) + module.full(9)).sum() + module.default_rng(0).random(9)
+        )
+        usual = counted(
+            lambda: (np.arange(9.0) + np.ones(9)).sum() + np.random.default_rng(0).random(9)
+        )
+        assert own == usual and own["operations"]["fp32_add"] > 2 * 9
+    finally:
+        del sys.modules[module.__name__]
+    assert vars(module) == before

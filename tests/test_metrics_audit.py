@@ -12,12 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from metrics.count_base import PYTHON
 from reports.metrics_audit import (
     Audit,
     Board,
     audit,
     interval,
     kendall,
+    print_boards,
     realism,
     worst_inversion,
 )
@@ -253,6 +255,20 @@ def test_counts_join_the_runs_of_their_algorithm() -> None:
     for rung in (OPERATIONS, MOVED, FLOOR):
         assert (rungs[rung].rows, rungs[rung].tau, rungs[rung].worst) == (8, 1.0, None)
     assert rungs[PEAK].trust == "no" and "the same figure" in rungs[PEAK].sentence
+    assert board.without_python == ()
+
+
+def test_counts_without_python_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    runs = steady()
+    counts = [count(run, 10) for run in runs]
+    for i in (5, 2, 2):
+        counts.append(count(runs[i], 10))
+        counts[-1]["counts"]["notes"] = [PYTHON]
+    board, _ = only(*runs, *counts)
+    assert board.without_python == ("a2", "a5")
+    print_boards([board])
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if PYTHON in line)
+    assert line.endswith(": a2, a5")
 
 
 def test_counts_that_rank_backwards() -> None:

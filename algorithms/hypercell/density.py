@@ -11,7 +11,7 @@ from tasks.automaton.simulator import table_words
 
 READS = ["../../tasks/automaton/kernel/ring.h"]  # counted as code by whoever hashes it
 RULE, KINDS = 0, 1
-STEPS, POINTS, MEMORY, FAIR_EVERY, FEED, FOLDS, MENU, GROWN, REST = range(9)  # places in params
+STEPS, POINTS, MEMORY, FEED, FOLDS, MENU, GROWN, REST = range(8)  # places in params
 SPREADS = 64
 FOLD_NAMES = ("none", "swap", "mirror", "both")
 ECONOMY = Economy(cap=1 << 29, settle=64, rent=1, breed=0, endowment=200)
@@ -23,7 +23,7 @@ def biology(width: int, radius: int) -> Biology:
     return Biology(
         name="density",
         genome=3 + words,
-        state=11 + words,
+        state=9 + words,
         signal=5 + words,
         carry=0,
         arena=8,
@@ -49,15 +49,13 @@ def rule(
     """A rule organism. word: its traits; table: uint8 [2**(2 radius + 1)]."""
     words = table_words(table[None])[0][: table_size(radius)]
     genome = (RULE, word, 0, *words.tolist())
-    return Founder(location, engine, genome, (0,) * (11 + table_size(radius)))
+    return Founder(location, engine, genome, (0,) * (9 + table_size(radius)))
 
 
-def kinds(
-    radius: int, location: int, word: int, bias: int, engine: tuple[int, int]
-) -> Founder:
+def kinds(radius: int, location: int, word: int, bias: int, engine: tuple[int, int]) -> Founder:
     """A configuration organism, whose cells are ones with probability 1/2 +- bias / 128."""
     genome = (KINDS, word, bias, *(0,) * table_size(radius))
-    return Founder(location, engine, genome, (0,) * (11 + table_size(radius)))
+    return Founder(location, engine, genome, (0,) * (9 + table_size(radius)))
 
 
 def table_of(genome: np.ndarray, radius: int) -> np.ndarray:
@@ -67,7 +65,9 @@ def table_of(genome: np.ndarray, radius: int) -> np.ndarray:
     fold = int(genome[1]) & 3
     image = at
     if fold & 2:
-        image = sum((at >> i & 1) << (inputs - 1 - i) for i in range(inputs))
+        image = np.zeros_like(at)
+        for i in range(inputs):
+            image |= (at >> i & 1) << (inputs - 1 - i)
     if fold & 1:
         image = ~image & (1 << inputs) - 1
     own = np.minimum(at, image)

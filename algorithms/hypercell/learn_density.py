@@ -56,14 +56,13 @@ class HypercellDensity(Algorithm):
     memory: int = 16
     grown: int = 2
     rest: int = 4
-    fair_every: int = 4
     feed: int = 64
     folds: str = "both"
     flips: int = 0
     cross: int = 128
     caste: int = 24
     mutation: int = 4
-    epoch: int = 16
+    epoch: int = 8
     retest: int = 1280
     kinds: bool = True
     reproduction: bool = True
@@ -78,7 +77,6 @@ class HypercellDensity(Algorithm):
             ("memory", 1, 1 << 10),
             ("grown", 1, 1 << 10),
             ("rest", 1, 1 << 16),
-            ("fair_every", 1, 1 << 16),
             ("feed", 0, 448),
             ("flips", 0, 255),
             ("cross", 0, 255),
@@ -125,15 +123,13 @@ class HypercellDensity(Algorithm):
         locations = self.shape.locations
         tile = TILE if self.threads == 1 else max(1, locations // (4 * self.threads))
         ablation = Ablation(self.reproduction, self.neighbours, self.heredity)
-        world = World(
-            self.kernel, self.shape, self.biology, seed, density.ECONOMY, ablation, tile
-        )
+        world = World(self.kernel, self.shape, self.biology, seed, density.ECONOMY, ablation, tile)
         world.found(self._founders(locations, np.random.default_rng([self.spec.seed, seed])))
         params, P = world.space.params, density
         params[P.STEPS] = self.spec.steps
         params[P.POINTS] = max(1, self.points * self.spec.width // POINTS_WIDTH)
         params[P.MEMORY], params[P.GROWN], params[P.REST] = self.memory, self.grown, self.rest
-        params[P.FAIR_EVERY], params[P.FEED] = self.fair_every, self.feed
+        params[P.FEED] = self.feed
         params[P.FOLDS] = 15 if self.folds == "any" else 1 << FOLD_NAMES.index(self.folds)
         params[P.MENU] = 0 if self._coevolves else SPREADS
         return world

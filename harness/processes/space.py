@@ -91,7 +91,8 @@ class Space:
         for name, given in search.items():
             if name not in fields:
                 raise BadInputError(
-                    f"{where}: about.search.{name} is no field{did_you_mean(str(name), fields)}"
+                    f"{where}: about.search.{name} is no field{did_you_mean(str(name), fields)}; it has: "
+                    f"{', '.join(fields) or 'no fields'}"
                 )
             found.append(_dimension(name, given, f"{where}: about.search.{name}"))
         return cls(tuple(found))

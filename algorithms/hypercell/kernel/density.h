@@ -13,30 +13,29 @@
 // left and right. Which fold is a gene. 0...0 always stays, and so does 1...1: an answer has to stand.
 //
 // Compiled in: WIDTH, RADIUS (ring.h). params: steps of a run; POINTS; batches that a judgement remembers;
-// every how many ticks fair coins are run, for export; FEED, doublings in 1/16 that lie between a kind
+// FEED, doublings in 1/16 that lie between a kind
 // that is worth nothing and one of the best; which folds there may be (bit f: fold f); MENU: not 0 where
 // there are no kind organisms, and all rules live on a spread of MENU - 1; after how many batches a rule is
 // grown; every how many ticks one eats that has been judged by all that it remembers.
 
-enum { P_STEPS, P_POINTS, P_MEMORY, P_FAIR_EVERY, P_FEED, P_FOLDS, P_MENU, P_GROWN, P_REST };
+enum { P_STEPS, P_POINTS, P_MEMORY, P_FEED, P_FOLDS, P_MENU, P_GROWN, P_REST };
 enum { RULE, KINDS };
 enum { SWAP = 1, MIRROR = 2 };
 // The genome. TRAITS has four bytes: fold, flips (of table bits per child beyond the first, in 1/32),
 // cross (chance, in 1/256, that a child is crossed with the neighbour heard last), caste (chance that a
 // child is of the other kind).
 enum { KIND, TRAITS, SPREAD, TABLE };
-// Registers. SCORE: a rule's mean of points over BATCHES; a kind's, of the rules that lived on it. Of fair
-// coins FAIR_HITS of FAIR_TRIALS. FOOD: spread of the kind heard last, + 1 (0: none), FOOD_ID where from,
+// Registers. SCORE: a rule's mean of points over BATCHES; a kind's, of the rules that lived on it. FOOD: spread of the kind heard last, + 1 (0: none), FOOD_ID where from,
 // AGE ticks ago; a kind's AGE is since it was last eaten. ATE: points of the last batch. HITS in it; of a
 // kind how near they are to two of three, in 1/256. MATE: a neighbour's table, MATED: there is one.
-enum { SCORE, BATCHES, FAIR_HITS, FAIR_TRIALS, FOOD, FOOD_ID, AGE, ATE, HITS, MATED, MATE };
+enum { SCORE, BATCHES, FOOD, FOOD_ID, AGE, ATE, HITS, MATED, MATE };
 // A signal. Of a rule: the kind that it ate (its id + 1, 0: none), its points and hits, whether it is grown,
 // its table. Of a kind: its id and spread.
 enum { S_KIND, S_ID, S_POINTS, S_HITS, S_GROWN, S_TABLE, S_SPREAD = S_POINTS };
 
 #define TABLE_SIZE (2 * RADIUS + 1 < 5 ? 1 : 1 << (2 * RADIUS - 4))
 #define GENOME (3 + TABLE_SIZE)
-#define STATE (11 + TABLE_SIZE)
+#define STATE (9 + TABLE_SIZE)
 #define SIGNAL (5 + TABLE_SIZE)
 #define CARRY 0
 #define ARENA 8
@@ -80,13 +79,13 @@ DEVICE void unfold(const u32 *genes, u32 fold, u32 *table) {
 
 // 64 configurations, from fair coins to cells that are ones with probability 1/2 + spread / 128, evenly;
 // every second one has as many zeros.
-DEVICE void draw_cells(const Here &here, u32 spread, u32 from, u64 *row) {
+DEVICE void draw_cells(const Here &here, u32 spread, u64 *row) {
   u64 digits[7] = {};                                  // of the chance of a one, in 1/128, by lane
   for (u32 lane = 0; lane < BATCH; lane++) {
     u64 chance = 64 + spread * (lane / 2) / (BATCH / 2 - 1);
     for (i32 digit = 0; digit < 7; digit++) digits[digit] |= (chance >> digit & 1) << lane;
   }
-  u32 used = from;
+  u32 used = 0;
   Dice block;
   for (i32 i = 0; i < WIDTH; i++) {
     u64 cells = 0;
@@ -103,9 +102,9 @@ DEVICE void draw_cells(const Here &here, u32 spread, u32 from, u64 *row) {
 // A batch: points for every cell that ends as most cells began, as many again for a whole configuration;
 // of those that began with more ones and of those with more zeros the ones that went worse are counted
 // twice, so that always saying the same is worth nothing.
-DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, u32 from, u32 &hits) {
+DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, u32 &hits) {
   u64 row[ROW], other[ROW];
-  draw_cells(here, spread, from, row);
+  draw_cells(here, spread, row);
   for (i32 i = WIDTH + RADIUS; i < ROW; i++) row[i] = 0;
   u64 ones = majority_of(row);
   run_ring(rule, row, other, (i32)here.space->params[P_STEPS]);
@@ -179,22 +178,14 @@ DEVICE void live_rule(Here &here) {
     return;
   }
   bool grown = state[BATCHES] >= (u32)params[P_GROWN];
-  bool rests = state[BATCHES] >= memory && (here.tick + here.id) % (u32)params[P_REST];
-  bool tried = grown && (here.tick + here.id) % (u32)params[P_FAIR_EVERY] == 0;
-  if (rests) {
+  if (state[BATCHES] >= memory && (here.tick + here.id) % (u32)params[P_REST]) {
     get_by(here);
     tell(here, 0, state[ATE], state[HITS], grown);
-    if (!tried) return;
+    return;
   }
   unfold(here.genome + TABLE, here.genome[TRAITS] & 3, table);
   Ready rule = ready(table);
-  if (tried) {
-    judge(here, rule, 0, 0x20000, hits);
-    if (state[FAIR_TRIALS] >= 128 * BATCH) state[FAIR_TRIALS] >>= 1, state[FAIR_HITS] >>= 1;
-    state[FAIR_HITS] += hits, state[FAIR_TRIALS] += BATCH;
-    if (rests) return;
-  }
-  u32 spread = state[FOOD] - 1, near = SPREADS - spread, points = judge(here, rule, spread, 0, hits);
+  u32 spread = state[FOOD] - 1, near = SPREADS - spread, points = judge(here, rule, spread, hits);
   points += (u32)((u64)HARDSHIP * near * near * near / (SPREADS * SPREADS * SPREADS));
   state[ATE] = points, state[HITS] = hits;
   average(state, (i32)points, memory);
@@ -275,13 +266,13 @@ DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
   genome[TRAITS] = traits;
   state[SCORE] = state[BATCHES] = state[HITS] = 0;
   if (genome[KIND] == KINDS || here.genome[KIND] == KINDS) state[FOOD] = state[AGE] = 0;
-  state[FAIR_HITS] = state[FAIR_TRIALS] = state[MATED] = 0;
+  state[MATED] = 0;
 }
 
 DEVICE u32 pack(Here &, const u32 *, u32 *, u32) { return 0; }
 
-// Of a rule the share of fair coins that it solved, in 2^-20, less where it was seldom tried.
+// Of a rule its mean of points, less where it was seldom judged.
 DEVICE i64 merit(const Space &, const u32 *genome, const u32 *state) {
   if (genome[KIND] != RULE) return -1;
-  return ((i64)state[FAIR_HITS] << 20) / (i64)(state[FAIR_TRIALS] + 4 * BATCH);
+  return ((i64)state[SCORE] * state[BATCHES] << 8) / (i64)(state[BATCHES] + 2);
 }
