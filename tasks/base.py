@@ -120,8 +120,9 @@ class Task(ABC):
         """Labels for a membership query; `asked` is the number of inputs asked about before."""
         raise TaskError(f"{self.name} answers no queries with task.access={self.access}")
 
-    def audit(self, draw: Draw, predictor: Any) -> dict[str, float]:
-        """Checks of the examined predictor of the first draw, unmetered; PredictionError if it fails."""
+    def audit(self, draw: Draw, predictor: Any) -> dict[str, Any]:
+        """Checks of the examined predictor of the first draw, unmetered, and what is worth keeping of it;
+        PredictionError if it fails."""
         return {}
 
     def combine(self, scores: Sequence[Score]) -> Score:

@@ -223,6 +223,11 @@ class CaEvolution(Task):
         bar = self.bars.get(self.goal) if self.bar is None else self.bar
         return Target("accuracy", "1", bar, "max", self.margin, chance, 1.0)
 
+    def audit(self, draw: Draw, predictor: Predictor) -> dict[str, Any]:
+        """rule: the first draw's answer, so that the Record says what was found."""
+        count = rule_search.entries(self.goal, self._radius)
+        return {"rule": np.packbits(rule_search.ask(predictor, count)).tobytes().hex().upper()}
+
     def compared_at(self) -> list[float]:
         return [float(bar) for bar in self.ladder.get(self.goal, ())]
 

@@ -141,6 +141,10 @@ def test_packed_records_are_read_and_appended_to(bench: Bench, home: Path) -> No
     store.append(other)
     assert store.load(Record).records == [record, other]
     assert "empty" in bench("leaderboard").stdout
+    torn = gzip.decompress(packed.read_bytes()) + b'{"run": "to'  # its writer was killed
+    packed.write_bytes(gzip.compress(torn))
+    loaded = store.load(Record)
+    assert loaded.records == [record, other] and len(loaded.problems) == 1
     packed.write_bytes(packed.read_bytes()[:-20])
     with pytest.raises(StoreError, match=r"cannot read .*records\.jsonl\.gz"):
         store.load(Record)
