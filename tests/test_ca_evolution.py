@@ -244,6 +244,8 @@ def test_a_run(bench: Bench, home: Any, words: tuple[str, ...], low: float, high
     assert low <= found["score"]["value"] <= high and found["score"]["name"] == "accuracy"
     assert found["empty"] and found["task"]["family"] == "rule_search"
     assert f"{found['score']['value']:.4f}" in done.stdout
+    kept = next((w.removeprefix("algo.rule=") for w in words if w.startswith("algo.rule=0")), None)
+    assert len(found["audit"]["rule"]) in (32, 128) and kept in (None, found["audit"]["rule"])
     drawn = {path.rpartition("/")[2]: path for path in found["pictures"]}
     assert ({"easy.png", "hard.png"} <= set(drawn)) == (found["task"]["config"]["goal"] != "life")
     for name, path in drawn.items():
