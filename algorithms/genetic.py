@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -95,6 +95,7 @@ class Genetic(Algorithm):
         self._right(idle, np.zeros((spec.width, 1), np.uint64), 1)  # whatever is to be compiled
 
     def train(self, data: dict[str, np.ndarray]) -> Training:
+        self.simulator.take_counts()  # those of preparing
         seed = int(data["seed"][0])
         rng = np.random.default_rng([self.spec.seed, seed])
         best = History(np.zeros(self.spec.entries, np.uint8))
@@ -105,6 +106,10 @@ class Genetic(Algorithm):
                 start = self._start(rng, best)
             yield Progress(generation + 1, self.generations, best.score, predictor=Rule(best.table))
         return Rule(best.table)
+
+    def counts(self) -> dict[str, Any]:
+        """What the rings did; what is numpy's is counted apart."""
+        return self.simulator.take_counts()
 
     def pictures(self, data: dict[str, np.ndarray]) -> dict[str, bytes]:
         best = self.histories[int(data["seed"][0])]

@@ -111,7 +111,9 @@ class HypercellDensity(Algorithm):
         self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         self.biology = density.biology(spec.width, spec.radius)
         source, table = self.biology.source("cpu"), self.biology.events() or ""
-        self.kernel = Kernel(library(kernel_text(source, table), "density"), self.biology)
+        self.kernel = Kernel(
+            library(kernel_text(source, table) if table else source, "density"), self.biology
+        )
         self.counted = Counts(self.kernel.lib, table) if counting() and table else None
         self.simulator = Simulator(spec.radius, spec.width)
         world = self._world(0)

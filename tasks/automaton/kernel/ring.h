@@ -129,8 +129,9 @@ DEVICE u64 majority_of(const u64 *row) {
 }
 
 // Bit l is set where configuration l has come, after `steps`, to be all what most of its cells began as.
-DEVICE u64 solved_by(const Ready &rule, u64 *row, u64 *other, i32 steps) {
+// done: has the steps that were done added to it.
+DEVICE u64 solved_by(const Ready &rule, u64 *row, u64 *other, i32 steps, u64 &done) {
   u64 ones = majority_of(row);
-  run_ring(rule, row, other, steps);
+  done += (u64)run_ring(rule, row, other, steps);
   return (ones & uniform_at(row, 0)) | (~ones & uniform_at(row, ~0ull));
 }
