@@ -159,6 +159,7 @@ class HypercellDensity(Algorithm):
     def train(self, data: dict[str, np.ndarray]) -> Training:
         if self.counted:
             self.counted.restart()
+            self.simulator.take_counts()  # those of preparing
         seed = int(data["seed"][0])
         world = self.world = self._world(seed & (1 << 62) - 1)
         rng = np.random.default_rng([self.spec.seed, seed, 1])
@@ -175,14 +176,20 @@ class HypercellDensity(Algorithm):
         return Rule(hall.best)
 
     def counts(self) -> dict[str, Any] | None:
-        """What the locations did. The trials for export are the simulator's, which counts by cells."""
+        """What the locations did, and the rings that were run to choose what is exported. A location's
+        ring lies on its stack, whose bytes are not counted; the simulator's are."""
         if not self.counted:
             return None
         arrays = self.world.arrays
         told = self.counted.told(sum(array.nbytes for array in arrays.values()))
         events = self.counted.events
         told["communication_bytes"] = sum(events[f"SENT_{axis}"] for axis in range(AXES))
-        return told
+        trials = self.simulator.take_counts()
+        for name in ("read_bytes", "written_bytes"):
+            told[name] += trials[name]
+        for kind, many in trials["operations"].items():
+            told["operations"][kind] = told["operations"].get(kind, 0) + many
+        return told | {"notes": trials["notes"]}
 
     def pictures(self, data: dict[str, np.ndarray]) -> dict[str, bytes]:
         """The best rule on an easy and a hard configuration, and its score over time."""

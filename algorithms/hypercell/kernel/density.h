@@ -25,9 +25,10 @@ enum { SWAP = 1, MIRROR = 2 };
 // cross (chance, in 1/256, that a child is crossed with the neighbour heard last), caste (chance that a
 // child is of the other kind).
 enum { KIND, TRAITS, SPREAD, TABLE };
-// Registers. SCORE: a rule's mean of points over BATCHES; a kind's, of the rules that lived on it. FOOD: spread of the kind heard last, + 1 (0: none), FOOD_ID where from,
-// AGE ticks ago; a kind's AGE is since it was last eaten. ATE: points of the last batch. HITS in it; of a
-// kind how near they are to two of three, in 1/256. MATE: a neighbour's table, MATED: there is one.
+// Registers. SCORE: a rule's mean of points over BATCHES; a kind's, of the rules that lived on it. FOOD:
+// spread of the kind heard last, + 1 (0: none), FOOD_ID where from, AGE ticks ago; a kind's AGE is since
+// it was last eaten. ATE: points of the last batch. HITS in it; of a kind how near they are to two of
+// three, in 1/256. MATE: a neighbour's table, MATED: there is one.
 enum { SCORE, BATCHES, FOOD, FOOD_ID, AGE, ATE, HITS, MATED, MATE };
 // A signal. Of a rule: the kind that it ate (its id + 1, 0: none), its points and hits, whether it is grown,
 // its table. Of a kind: its id and spread.
@@ -58,6 +59,7 @@ DEVICE u32 bit_of(const u32 *table, u32 at) { return table[at >> 5] >> (at & 31)
 
 DEVICE u32 image_of(u32 at, u32 fold) {
   u32 image = at;
+  COUNT(IMAGE, 1), COUNT(MIRRORED, fold >> 1 & 1), COUNT(SWAPPED, fold & 1);
   if (fold & MIRROR) {
     image = 0;
     for (i32 i = 0; i < INPUTS; i++) image |= (at >> i & 1) << (INPUTS - 1 - i);
@@ -70,9 +72,11 @@ DEVICE void unfold(const u32 *genes, u32 fold, u32 *table) {
   for (i32 w = 0; w < TABLE_SIZE; w++) table[w] = 0;
   for (u32 at = 0; at < 1u << INPUTS; at++) {
     u32 image = image_of(at, fold), own = image < at ? image : at;
+    COUNT(ENTRY, 1), COUNT(COPIED, image < at);
     u32 output = bit_of(genes, own) ^ (image < at && fold & SWAP);
     table[at >> 5] |= output << (at & 31);
   }
+  COUNT(UNFOLDED, 1);
   table[0] &= ~1u;                                     // an answer has to stay
   table[TABLE_SIZE - 1] |= 1u << ((1u << INPUTS) - 1 & 31);
 }
@@ -85,6 +89,8 @@ DEVICE void draw_cells(const Here &here, u32 spread, u64 *row) {
     u64 chance = 64 + spread * (lane / 2) / (BATCH / 2 - 1);
     for (i32 digit = 0; digit < 7; digit++) digits[digit] |= (chance >> digit & 1) << lane;
   }
+  COUNT(DRAWN, 1), COUNT(COIN, WIDTH * (spread ? 7 : 1));
+  COUNT(TOSS, (WIDTH * (spread ? 7 : 1) + 1) / 2);
   u32 used = 0;
   Dice block;
   for (i32 i = 0; i < WIDTH; i++) {
@@ -111,10 +117,12 @@ DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, u32 &hits) {
   u64 solved = (ones & uniform_at(row, 0)) | (~ones & uniform_at(row, ~0ull));
   hits = (u32)POPCOUNT(solved);
   u32 worst = ALL_POINTS / 2;
+  COUNT(JUDGED, 1);
   for (i32 side = 0; side < 2; side++) {
     u64 lanes = side ? ones : ~ones;
     u32 many = (u32)POPCOUNT(lanes), right = (u32)POPCOUNT(solved & lanes) * WIDTH;
     for (i32 i = 0; i < WIDTH; i++) right += (u32)POPCOUNT(~(row[RADIUS + i] ^ ones) & lanes);
+    COUNT(SIDE, many != 0), COUNT(WORSE, many && right * (BATCH / 2) / many < worst);
     if (many && right * (BATCH / 2) / many < worst) worst = right * (BATCH / 2) / many;
   }
   return 2 * worst;
@@ -122,12 +130,14 @@ DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, u32 &hits) {
 
 // 2^(x / 16) for x from 0 to 448, by straight lines between powers.
 DEVICE i64 power(i64 x) {
+  COUNT(POWER, 1), COUNT(WORTHY, x >= 0);
   x = x < 0 ? 0 : x > 448 ? 448 : x;
   return ((16 + (x & 15)) << (x >> 4)) >> 4;
 }
 
 // The mean of the last `memory` values, about.
 DEVICE void average(u32 *state, i32 value, u32 memory) {
+  COUNT(AVERAGE, 1), COUNT(MORE, state[BATCHES] < memory);
   if (state[BATCHES] < memory) state[BATCHES]++;
   i32 mean = (i32)state[SCORE];
   state[SCORE] = (u32)(mean + (value - mean) / (i32)state[BATCHES]);
@@ -135,6 +145,7 @@ DEVICE void average(u32 *state, i32 value, u32 memory) {
 
 // What an organism has follows what it is worth: it earns what is missing, and burns what is too much.
 DEVICE void stand(Here &here, i64 worth) {
+  COUNT(STAND, 1);
   i64 missing = worth + here.space->rent - here.energy;
   if (missing > 0)
     here.earned += missing;
@@ -142,9 +153,13 @@ DEVICE void stand(Here &here, i64 worth) {
     here.spent -= missing;
 }
 
-DEVICE void get_by(Here &here) { here.earned += here.space->rent + POCKET; }
+DEVICE void get_by(Here &here) {
+  COUNT(GET_BY, 1);
+  here.earned += here.space->rent + POCKET;
+}
 
 DEVICE void tell(Here &here, u32 id, u32 points, u32 hits, bool grown) {
+  COUNT(SPEECH, 1);
   here.tells = 1;
   here.signal[S_KIND] = here.genome[KIND], here.signal[S_ID] = id;
   here.signal[S_POINTS] = points, here.signal[S_HITS] = hits, here.signal[S_GROWN] = grown;
@@ -156,6 +171,8 @@ DEVICE void listen(Here &here) {
   u32 *state = here.state;
   for (i32 i = 0; i < here.heard; i++) {
     const u32 *signal = here.signals[i];
+    COUNT(LISTEN, 1), COUNT(OF_KINDS, signal[S_KIND] == KINDS), COUNT(OF_RULE, signal[S_KIND] != KINDS);
+    COUNT(COURTED, signal[S_KIND] != KINDS && signal[S_GROWN]);
     if (signal[S_KIND] == KINDS) {
       state[FOOD] = signal[S_SPREAD] + 1, state[FOOD_ID] = signal[S_ID], state[AGE] = 0;
     } else if (signal[S_GROWN]) {
@@ -169,6 +186,9 @@ DEVICE void live_rule(Here &here) {
   const i64 *params = here.space->params;
   u32 *state = here.state, table[TABLE_SIZE], hits, memory = (u32)params[P_MEMORY];
   listen(here);
+  COUNT(ON_MENU, params[P_MENU] != 0), COUNT(FORAGE, !params[P_MENU]);
+  COUNT(DIGEST, !params[P_MENU] && state[FOOD]);
+  COUNT(FORGET, !params[P_MENU] && state[FOOD] && state[AGE] > STALE);
   if (params[P_MENU])
     state[FOOD] = (u32)params[P_MENU], state[FOOD_ID] = here.id;
   else if (state[FOOD] && state[AGE]++ > STALE)
@@ -177,19 +197,23 @@ DEVICE void live_rule(Here &here) {
     tell(here, 0, 0, 0, false);
     return;
   }
+  COUNT(FED, 1), COUNT(TIRED, state[BATCHES] >= memory);
   bool grown = state[BATCHES] >= (u32)params[P_GROWN];
   if (state[BATCHES] >= memory && (here.tick + here.id) % (u32)params[P_REST]) {
+    COUNT(NAP, 1);
     get_by(here);
     tell(here, 0, state[ATE], state[HITS], grown);
     return;
   }
   unfold(here.genome + TABLE, here.genome[TRAITS] & 3, table);
   Ready rule = ready(table);
+  COUNT(MEAL, 1);
   u32 spread = state[FOOD] - 1, near = SPREADS - spread, points = judge(here, rule, spread, hits);
   points += (u32)((u64)HARDSHIP * near * near * near / (SPREADS * SPREADS * SPREADS));
   state[ATE] = points, state[HITS] = hits;
   average(state, (i32)points, memory);
   grown = state[BATCHES] >= (u32)params[P_GROWN];
+  COUNT(WORTH, grown);
   if (grown)
     stand(here, power(16 * ((i64)state[SCORE] - FLOOR) / params[P_POINTS]));
   else
@@ -202,13 +226,18 @@ DEVICE void live_kinds(Here &here) {
   u32 *state = here.state;
   for (i32 i = 0; i < here.heard; i++) {
     const u32 *signal = here.signals[i];
+    COUNT(GUEST, 1), COUNT(EATER, signal[S_KIND] == RULE);
+    COUNT(MINE, signal[S_KIND] == RULE && signal[S_ID] == here.id + 1);
     if (signal[S_KIND] != RULE || signal[S_ID] != here.id + 1 || !signal[S_GROWN]) continue;
+    COUNT(EATEN, 1);
     average(state, (i32)signal[S_POINTS], (u32)params[P_MEMORY]);
     i32 solved = (i32)signal[S_HITS];                  // 27/4 x^2 (1 - x) is 1 at x = 2/3
     i32 hard = 256 * 27 / 4 * solved * solved / BATCH * (BATCH - solved) / (BATCH * BATCH);
     state[HITS] = (u32)((i32)state[HITS] + (hard - (i32)state[HITS]) / (i32)state[BATCHES]);
     state[AGE] = 0;
   }
+  COUNT(KINDS_LIFE, 1), COUNT(LIKED, state[AGE] < STALE);
+  COUNT(VALUED, state[AGE] < STALE && state[BATCHES] >= (u32)params[P_GROWN]);
   if (state[AGE]++ >= STALE)
     stand(here, 1);
   else if (state[BATCHES] < (u32)params[P_GROWN])
@@ -220,6 +249,7 @@ DEVICE void live_kinds(Here &here) {
 }
 
 DEVICE void live(Here &here) {
+  COUNT(LIVE, 1);
   if (here.genome[KIND] == RULE)
     live_rule(here);
   else
@@ -232,19 +262,24 @@ DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
   const i64 *params = here.space->params;
   Dice d = roll(here, 0x10000), e = roll(here, 0x10001);
   u32 traits = genome[TRAITS];
+  COUNT(CHILD, 1), COUNT(MARRIED, state[MATED] != 0);
   bool mated = state[MATED] && genome[KIND] == RULE;
   if (rate == ANEW) {
+    COUNT(STRANGER, 1), COUNT(EITHER, !params[P_MENU]);
     genome[KIND] = params[P_MENU] ? RULE : d.word[0] & 1;
     traits = d.word[1], genome[SPREAD] = d.word[2] % SPREADS;
     Dice f = roll(here, 0x10002);
     for (i32 w = 0; w < TABLE_SIZE; w++) genome[TABLE + w] = f.word[w & 3];
   } else {
+    COUNT(OWN_CHILD, 1), COUNT(PAIRED, mated);
     for (i32 i = 0; i < 4; i++) {
       u32 chance = e.word[i / 2] >> 16 * (i & 1);
+      COUNT(TRAIT, (chance & 255) < rate);
       if ((chance & 255) < rate) traits ^= 1u << (8 * i + (chance >> 8 & 7));
     }
     if (mated && (d.word[0] & 255) < (traits >> 16 & 255)) {
       u32 cut = below(d.word[1], 1u << INPUTS);
+      COUNT(CROSSED, 1), COUNT(TAKEN, (1u << INPUTS) - cut);
       for (u32 at = cut; at < 1u << INPUTS; at++) {
         u32 bit = 1u << (at & 31);
         genome[TABLE + (at >> 5)] = (genome[TABLE + (at >> 5)] & ~bit) | (state[MATE + (at >> 5)] & bit);
@@ -252,19 +287,29 @@ DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
     }
     u32 flips = traits >> 8 & 255;                     // whole ones, and one more with the rest's chance
     flips = 1 + (flips >> 5) + ((d.word[2] & 31) < (flips & 31));
+    COUNT(FLIP, flips);
     for (u32 k = 0; k < flips; k++) {
       u32 at = below(roll(here, 0x10003 + k).word[0], 1u << INPUTS);
       genome[TABLE + (at >> 5)] ^= 1u << (at & 31);
     }
+    COUNT(STEADY, (d.word[0] >> 8 & 255) >= rate);
     if ((d.word[0] >> 8 & 255) < rate || genome[KIND] == KINDS) {
       i32 spread = (i32)genome[SPREAD] + (i32)(d.word[3] & 15) - 8;
+      COUNT(DRIFT, 1), COUNT(REFLECTED, spread < 0), COUNT(UPPER, spread >= 0);
+      COUNT(BEYOND, spread >= SPREADS);
       genome[SPREAD] = (u32)(spread < 0 ? -spread : spread < SPREADS ? spread : 2 * SPREADS - 2 - spread);
     }
+    COUNT(CASTE, !params[P_MENU]);
+    COUNT(CONVERT, !params[P_MENU] && (d.word[0] >> 16 & 255) < (traits >> 24));
     if (!params[P_MENU] && (d.word[0] >> 16 & 255) < (traits >> 24)) genome[KIND] ^= 1;
   }
-  while (!(params[P_FOLDS] >> (traits & 3) & 1)) traits = (traits & ~3u) | ((traits + 1) & 3);
+  while (!(params[P_FOLDS] >> (traits & 3) & 1)) {
+    COUNT(UNFIT, 1);
+    traits = (traits & ~3u) | ((traits + 1) & 3);
+  }
   genome[TRAITS] = traits;
   state[SCORE] = state[BATCHES] = state[HITS] = 0;
+  COUNT(OF_RULES, genome[KIND] != KINDS), COUNT(FASTING, genome[KIND] == KINDS || here.genome[KIND] == KINDS);
   if (genome[KIND] == KINDS || here.genome[KIND] == KINDS) state[FOOD] = state[AGE] = 0;
   state[MATED] = 0;
 }
@@ -273,6 +318,7 @@ DEVICE u32 pack(Here &, const u32 *, u32 *, u32) { return 0; }
 
 // Of a rule its mean of points, less where it was seldom judged.
 DEVICE i64 merit(const Space &, const u32 *genome, const u32 *state) {
+  COUNT(MERIT, 1), COUNT(SHARE, genome[KIND] == RULE);
   if (genome[KIND] != RULE) return -1;
   return ((i64)state[SCORE] * state[BATCHES] << 8) / (i64)(state[BATCHES] + 2);
 }

@@ -7,6 +7,10 @@
 // Of a neighbourhood's INPUTS cells the two rightmost have 16 functions, all of which are made once; a
 // rule picks one for each of the other cells' combinations, and a tree of multiplexers picks among these.
 
+#ifndef COUNT
+#define COUNT(event, many) ((void)0)                   // hypercell's builds may count: see counting.py
+#endif
+
 enum {
   INPUTS = 2 * RADIUS + 1,
   LEAVES = 1 << (INPUTS - 2),
@@ -43,6 +47,7 @@ struct Ready {
 // table: bit i of word i / 32 is the rule's output for neighbourhood i, the leftmost cell its high bit.
 DEVICE Ready ready(const u32 *table) {
   Ready rule;
+  COUNT(READY, 1);
   for (i32 leaf = 0; leaf < LEAVES; leaf++) rule.pick[leaf] = table[leaf >> 3] >> (leaf & 7) * 4 & 15;
   u32 last = table[TABLE_WORDS - 1] >> ((1 << INPUTS) - 1 & 31) & 1;
   rule.still = !(table[0] & 1) && last;
@@ -83,12 +88,14 @@ DEVICE void close_ring(u64 *row) {
 
 DEVICE void step_ring(const Ready &rule, u64 *from, u64 *to) {
   close_ring(from);
+  COUNT(STEP, 1);
   for (i32 i = 0; i < WIDTH; i += CELLS) store_cells(to + RADIUS + i, next_cells(rule, from + i));
 }
 
 // Bit l is set where configuration l is all ones (by zeros = 0) or all zeros (by zeros = ~0).
 DEVICE u64 uniform_at(const u64 *row, u64 zeros) {
   u64 all = ~0ull;
+  COUNT(UNIFORM, 1);
   for (i32 i = 0; i < WIDTH; i++) all &= row[RADIUS + i] ^ zeros;
   return all;
 }
@@ -100,9 +107,12 @@ DEVICE i32 run_ring(const Ready &rule, u64 *row, u64 *other, i32 steps) {
   while (done + 2 <= steps) {
     step_ring(rule, row, other), step_ring(rule, other, row);
     done += 2;
+    COUNT(STRIDE, 1);
     if (done % LOOK_EVERY || !rule.still) continue;
+    COUNT(GLANCE, 1);
     if (!~(uniform_at(row, 0) | uniform_at(row, ~0ull))) return done;
   }
+  COUNT(FINISH, 1);
   if (done == steps) return done;
   step_ring(rule, row, other);
   for (i32 i = 0; i < WIDTH; i++) row[RADIUS + i] = other[RADIUS + i];
@@ -113,9 +123,11 @@ DEVICE i32 run_ring(const Ready &rule, u64 *row, u64 *other, i32 steps) {
 DEVICE u64 majority_of(const u64 *row) {
   const i32 digits = 15;                               // WIDTH is below 2^15
   u64 count[digits] = {};
+  COUNT(MAJORITY, 1);
   for (i32 i = 0; i < WIDTH; i++) {
     u64 carry = row[RADIUS + i];
     for (i32 d = 0; (WIDTH >> d) && carry; d++) {
+      COUNT(CARRIED, 1);
       u64 both = count[d] & carry;
       count[d] ^= carry, carry = both;
     }
