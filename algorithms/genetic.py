@@ -34,13 +34,13 @@ class Genetic(Algorithm):
     rules of a generation are tried on. generations: in all, of all starts together. mutations: bits
     changed in each child, places drawn with replacement. uniform: generations of a start over which
     the share of configurations of uniform density falls from 1 to 0, in a straight line; the others
-    are fair coins; 0 for fair coins from the outset, null for uniform density throughout, as was
+    are fair coins; 0 for fair coins from the outset, -1 for uniform density throughout, as was
     published. patience: generations of a start without a better rule after which it is given up for a
-    new one, counted from the end of that fall; null to go on for ever. check: every so many generations
+    new one, counted from the end of that fall; 0 to go on for ever. check: every so many generations
     the elite is tried on `retest` fair coins, on which its best must then beat the best of all starts.
     symmetric: only rules that treat 1 read from the right as 0 read from the left, as GKL and its kind
     do: half as many entries are free; null for density alone, since it slows synchronising down. The
-    recipe as published: configurations 100, uniform and patience null, symmetric false.
+    recipe as published: configurations 100, uniform -1, patience 0, symmetric false.
     """
 
     families: ClassVar[tuple[str, ...]] = ("rule_search",)
@@ -50,8 +50,8 @@ class Genetic(Algorithm):
     configurations: int = 128
     generations: int = 100
     mutations: int = 2
-    uniform: int | None = 50
-    patience: int | None = 50
+    uniform: int = 50
+    patience: int = 50
     check: int = 10
     retest: int = 4096
     symmetric: bool | None = None
@@ -63,14 +63,12 @@ class Genetic(Algorithm):
             ("configurations", 1),
             ("generations", 1),
             ("mutations", 0),
-            ("uniform", 0),
-            ("patience", 1),
+            ("uniform", -1),
+            ("patience", 0),
             ("check", 1),
             ("retest", 1),
         ):
             value = getattr(self, name)
-            if value is None and name in ("uniform", "patience"):
-                continue
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise Refused(f"algo.{name}={value!r}: must be a whole number of at least {least}")
         if self.elite >= self.population:
@@ -118,7 +116,7 @@ class Genetic(Algorithm):
     def _start(self, rng: np.random.Generator, best: History) -> Iterator[bool]:
         """One population's generations: says after each whether to go on."""
         tables = self._first(rng)
-        fall, here, since, generation = self.uniform or 0, 0.0, 0, 0
+        fall, here, since, generation = max(0, self.uniform), 0.0, 0, 0
         while True:
             state = self._configurations(rng, generation)
             fitness = self._right(tables, state, self.configurations).sum(axis=1)
@@ -131,7 +129,7 @@ class Genetic(Algorithm):
                 found = self._check(rng, elite, best)
                 if found > here or generation <= fall:
                     here, since = max(here, found), 0
-            yield self.patience is None or since < self.patience
+            yield not self.patience or since < self.patience
             tables = np.concatenate([elite, self._children(rng, elite)])
 
     def _first(self, rng: np.random.Generator) -> np.ndarray:
@@ -162,8 +160,8 @@ class Genetic(Algorithm):
     def _configurations(self, rng: np.random.Generator, generation: int) -> np.ndarray:
         """A state of this generation's configurations, of uniform density first."""
         m, width = self.configurations, self.spec.width
-        share = 1.0 if self.uniform is None else 0.0
-        if self.uniform:
+        share = 1.0 if self.uniform < 0 else 0.0
+        if self.uniform > 0:
             share = 1 - generation / self.uniform
         some = int(rng.binomial(m, max(0.0, share)))
         parts = ((bits.uniform_density, some), (bits.fair_coins, m - some))

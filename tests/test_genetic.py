@@ -60,11 +60,9 @@ def test_children_are_of_two_parents_and_two_mutations() -> None:
 
 @pytest.mark.parametrize(
     "uniform,generation,share",
-    [(10, 0, 1.0), (10, 4, 0.6), (10, 10, 0.0), (10, 99, 0.0), (0, 0, 0.0), (None, 99, 1.0)],
+    [(10, 0, 1.0), (10, 4, 0.6), (10, 10, 0.0), (10, 99, 0.0), (0, 0, 0.0), (-1, 99, 1.0)],
 )
-def test_density_goes_over_to_fair_coins(
-    uniform: int | None, generation: int, share: float
-) -> None:
+def test_density_goes_over_to_fair_coins(uniform: int, generation: int, share: float) -> None:
     genetic = ready(uniform=uniform, configurations=2000)
     state = genetic._configurations(np.random.default_rng(2), generation)
     ones = bits.ones(state)[:2000]
@@ -121,7 +119,7 @@ def test_it_starts_afresh_when_nothing_better_is_found(monkeypatch: pytest.Monke
     trained(genetic, SMALL)
     assert len(starts) == 3  # 10 generations of the fall and 10 of patience each
     starts.clear()
-    genetic.patience = None
+    genetic.patience = 0
     trained(genetic, SMALL)
     assert len(starts) == 1
 
@@ -155,9 +153,9 @@ def test_a_chart_has_a_step_for_each_score() -> None:
     [
         ({"elite": 100}, "below algo.population"),
         ({"generations": 0}, "at least 1"),
-        ({"uniform": -1}, "at least 0"),
+        ({"uniform": -2}, "at least -1"),
         ({"mutations": 1.5}, "whole number"),
-        ({"patience": 0}, "at least 1"),
+        ({"patience": -1}, "at least 0"),
         ({"retest": None}, "whole number"),
     ],
 )

@@ -30,8 +30,8 @@ HYPERCELL = ["algo=hypercell", f"algo.ticks={FOR_EVER}"]
 GENETIC = ["algo=genetic", f"algo.generations={FOR_EVER}"]
 AS_PUBLISHED = [
     "algo.symmetric=false",
-    "algo.uniform=null",
-    "algo.patience=null",
+    "algo.uniform=-1",
+    "algo.patience=0",
     "algo.configurations=100",
 ]
 CONTENDERS = {
