@@ -26,6 +26,7 @@ from tasks.rule_search import RuleSearch
 
 POINTS_WIDTH = 149  # of the ring that `points` is meant for
 KEPT = 256  # rules that are remembered for export
+SEEDS = (1 << 62) - 1
 
 
 @dataclass
@@ -41,7 +42,8 @@ class HypercellDensity(Algorithm):
     "none", "swap", "mirror", "both". flips: of a child's table beyond one, in 1/32; cross: chance, in
     1/256, that a child is crossed with a neighbour; caste: that it is of the other kind; mutation: that
     a gene has a bit flipped. All of these are what founders begin with, and evolve. epoch: ticks between
-    two looks for a better rule; retest: fair coins that decide which is.
+    two looks for a better rule; retest: fair coins that decide which is. Where all kinds have died out and
+    the rules have starved, other founders begin anew.
 
     Ablations: kinds (without them all rules live on the whole spread alike), reproduction, neighbours,
     heredity, one_location.
@@ -161,18 +163,20 @@ class HypercellDensity(Algorithm):
             self.counted.restart()
             self.simulator.take_counts()  # those of preparing
         seed = int(data["seed"][0])
-        world = self.world = self._world(seed & (1 << 62) - 1)
+        world, spaces, before = self._world(seed & SEEDS), 1, 0
         rng = np.random.default_rng([self.spec.seed, seed, 1])
         hall = self.histories[seed] = Hall(self.simulator, self.spec, rng, self.retest)
-        while world.tick < self.ticks:
-            world.run(min(self.ticks, world.tick + self.epoch), self.threads)
+        while (lived := before + world.tick) < self.ticks:
+            world.run(world.tick + min(self.epoch, self.ticks - lived), self.threads)
             at, merit = world.champion()
             if at >= 0 and merit >= 0:
                 hall.look(density.table_of(world.genome(at), self.spec.radius))
-            yield Progress(world.tick, self.ticks, hall.score, Rule(hall.best))
-            if world.population == 0:
-                print(f"hypercell: everybody had starved by tick {world.tick}")
-                break
+            lived = before + world.tick
+            yield Progress(lived, self.ticks, hall.score, Rule(hall.best))
+            if world.population == 0 and lived < self.ticks:
+                print(f"hypercell: everybody had starved by tick {lived}; a space was founded anew")
+                world, spaces, before = self._world(seed + spaces & SEEDS), spaces + 1, lived
+            self.world = world
         return Rule(hall.best)
 
     def counts(self) -> dict[str, Any] | None:
