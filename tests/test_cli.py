@@ -31,7 +31,7 @@ def records(home: Path) -> list[Record]:
     ("words", "says"),
     [
         ("task=sparse_parity", "which algo? say algo=NAME, one of: backprop"),
-        ("algo=ngram", "which task? say task=NAME, one of: nanogpt, sparse_parity"),
+        ("algo=ngram", "which task? say task=NAME, one of: ca_evolution, nanogpt, sparse_parity"),
         ("task=nanogtp algo=ngram", "did you mean nanogpt?"),
         ("task=nanogpt algo=ngramm", "did you mean ngram?"),
         ("task=nanogpt algo=xor_elimination", "these do: backprop, backprop_tuned, empty, "),
