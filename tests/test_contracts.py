@@ -30,6 +30,13 @@ SEARCHED = [choice for choice in ALGORITHMS if choice.about.get("search")]
 
 # Smaller than the default, so that every algorithm sits every family in a second or two.
 QUICK: dict[str, dict[str, Any]] = {
+    "backprop/rule_search": {
+        "starts": 1,
+        "fresh": 2,
+        "iterations": 100,
+        "refine": 50,
+        "patience": 1,
+    },
     "backprop/sequence": {"max_iters": 3},
     "feedback_alignment/classification": {"steps": 50},
     "feedback_alignment/sequence": {"steps": 20, "hidden": 32},

@@ -130,7 +130,8 @@ def test_without_heredity_children_are_like_nobody() -> None:
 
 @pytest.mark.parametrize("folds", ["any", *density.FOLD_NAMES])
 def test_folds_stay_what_was_asked_for(folds: str) -> None:
-    found, _, _ = census(folds=folds, mutation=255)
+    # Where any may be, the best soon displaces the others: that is for a space that is still young.
+    found, _, _ = census(folds=folds, mutation=255, ticks=8 if folds == "any" else 60)
     shares = [found[name] for name in density.FOLD_NAMES]
     assert sum(shares) == pytest.approx(1)
     assert found[folds] == 1 if folds != "any" else max(shares) < 1

@@ -52,7 +52,7 @@ def test_seconds_that_mislead_are_named(bench: Bench, home: Path, script: Script
     watts = dict.fromkeys(NAMES, 100.0) | {"Brief": 230.0}
     for name in NAMES:
         sit(script, name, watts[name])
-    bench("count", "-m", TASK, burner(*NAMES), "seed=0,1,2")
+    bench("count", "-m", TASK, burner(*NAMES))
     board, rungs, runs = only(home)
     assert board.reference == "measured:nvml" and board.rows == 4
     for name, run in runs.items():
