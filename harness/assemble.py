@@ -117,6 +117,7 @@ def assemble(run: Run, outcome: Outcome, status: rec.Status, error: str | None) 
         ),
         process=run.process,
         found=run.found,
+        exam=run.exam,
         draw=rec.DrawInfo(
             seed=config.seed,
             nonce=f"{outcome.nonce:032x}",

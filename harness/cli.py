@@ -11,10 +11,13 @@ import signal
 import sys
 from pathlib import Path
 
+from harness import papers_cli
 from harness.epilogs import (
+    CHECK_EPILOG,
     COUNT_EPILOG,
     CURVE_EPILOG,
     EPILOG,
+    EXAM_EPILOG,
     FRONT_EPILOG,
     IMPORT_EPILOG,
     MEASURE_EPILOG,
@@ -75,6 +78,18 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("-m", "--multirun", action="store_true", help="comma lists are swept")
     tune.add_argument("--fresh", action="store_true", help="begin anew; the old search is kept")
 
+    exam = add("exam", "hold an algorithm against a baseline, in pairs: a verdict", EXAM_EPILOG)
+    exam.add_argument(
+        "words",
+        nargs="*",
+        metavar="FIELD=VALUE",
+        help="as for bench run; baseline=, pairs=, extension=, ablations=",
+    )
+    exam.add_argument("--dry-run", action="store_true", help="show what would be sat, and how long")
+    exam.add_argument("--fresh", action="store_true", help="begin anew; the old exam is kept")
+    exam.add_argument("--show", metavar="EXAM", help="say a verdict again: an exam, or: last")
+    results(exam)
+
     lists = add(
         "list", "list tasks, algorithms, meters, processes and energy tables, or the fields of one"
     )
@@ -105,7 +120,35 @@ def parser() -> argparse.ArgumentParser:
     front.add_argument("--csv", metavar="FILE", help="write the rows there as well")
     results(front)
 
+    check = add("check", "hold runs and counts against a committed baseline", CHECK_EPILOG)
+    check.add_argument(
+        "baseline", metavar="BASELINE", help="the baseline file, such as energy.json"
+    )
+    check.add_argument(
+        "words",
+        nargs="*",
+        metavar="FIELD=VALUE",
+        help="with --runs: more fields for every fresh run",
+    )
+    check.add_argument("--write", action="store_true", help="write BASELINE from the Records")
+    check.add_argument("--records", metavar="FILE", help="these Records, not those of --results")
+    check.add_argument("--runs", type=int, metavar="N", help="first make N fresh runs of every row")
+    check.add_argument(
+        "--margin", type=float, default=0.05, help="increase that is let through (0.05)"
+    )
+    check.add_argument("--alpha", type=float, default=0.05, help="false alarms per check (0.05)")
+    check.add_argument(
+        "--count-margin", type=float, default=0.0, help="the same for counts, which are exact (0)"
+    )
+    check.add_argument("--modelled", action="store_true", help="gate on modelled joules too")
+    check.add_argument("--strict", action="store_true", help="undecided ends with exit code 3")
+    check.add_argument("--markdown", metavar="FILE", help="write the findings there as Markdown")
+    check.add_argument("--junit", metavar="FILE", help="write the findings there as JUnit XML")
+    results(check)
+
     results(add("metrics", "hold every cheap metric against the most real one measured"))
+
+    papers_cli.arguments(add)
 
     new = add("new", "write a commented, working template to start from")
     new.add_argument("kind", choices=("algorithm", "task"))
@@ -145,7 +188,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options, rest = top.parse_known_args(words)
         if rest and (
-            options.command not in ("run", "curve", "count", "tune")
+            options.command not in ("run", "curve", "count", "tune", "check", "exam")
             or any(word.startswith("-") for word in rest)
         ):
             top.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -185,7 +228,8 @@ ACTIONABLE = (
 
 def listen_to_signals(command: str) -> None:
     """An end from outside is handled like Ctrl-C; a reader that goes away ends what only prints."""
-    if command in ("run", "curve", "count", "tune", "replay", "measure", "meters"):
+    running = ("run", "curve", "count", "tune", "check", "exam", "replay", "measure", "meters")
+    if command in running:
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler)
     elif hasattr(signal, "SIGPIPE"):
@@ -210,6 +254,10 @@ def dispatch(options: argparse.Namespace) -> int:
         from harness.tune_command import tune
 
         return tune(options.words, options.multirun, options.fresh)
+    if options.command == "exam":
+        from harness.exam_command import exam
+
+        return exam(options.words, options.dry_run, options.fresh, options.show, options.results)
     if options.command == "replay":
         from harness.run_command import replay
 
@@ -241,10 +289,16 @@ def dispatch(options: argparse.Namespace) -> int:
         from reports.leaderboard import leaderboard
 
         return leaderboard(Path(options.results), options.csv, options.columns)
+    if options.command in papers_cli.COMMANDS:
+        return papers_cli.called(options)
     if options.command == "front":
         from reports.front import front
 
         return front(Path(options.results), options.csv)
+    if options.command == "check":
+        from harness import check_command
+
+        return check_command.called(options)
     if options.command == "metrics":
         from reports.metrics_audit import metrics
 

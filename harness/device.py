@@ -16,8 +16,11 @@ DEVICE_LOCK = Path(tempfile.gettempdir()) / "joulebench-cpu.lock"
 
 @contextlib.contextmanager
 def device_turn(say: Callable[[str], None]) -> Iterator[None]:
-    """Runs on one device take turns, so that none is measured in another's shadow."""
-    lock = FileLock(DEVICE_LOCK, mode=0o666)
+    """Runs on one device take turns, so that none is measured in another's shadow.
+
+    Whoever has the turn may take it again within it: an exam keeps it for all of a pair.
+    """
+    lock = FileLock(DEVICE_LOCK, mode=0o666, is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -62,6 +62,28 @@ harness/processes/command.py.
 Exit code 0: the search is complete; 2: bad input, interrupted, or no trial has finished.
 """
 
+EXAM_EPILOG = """\
+examples:
+  bench exam task=sparse_parity algo=hypercell                   10 pairs against the tuned backprop
+  bench exam task=nanogpt task.text=tinyshakespeare task.bar=1.88 algo=ngram pairs=5
+  bench exam task=sparse_parity algo=./mine.py:Mine baseline=backprop baseline.hidden=20
+  bench exam task=sparse_parity algo=hypercell ablations=all     each ablation sits in every pair too
+  bench exam task=sparse_parity algo=hypercell "ablations='small: bite=8; alone: one_location=true'"
+  bench exam --dry-run ...     bench exam --show last
+
+algo.FIELD=V is the candidate's, baseline.FIELD=V the baseline's; all other fields are of both. Candidate and
+baseline sit in random order within each pair, on the same draw, in fresh processes. PASS wants all of: energy
+ratio below 1 (one-sided, 1 %), score not worse than the task's margin (5 %), wall time at most 5 % above
+(5 %), every run finished and the median score at the bar. If `pairs` leave it undecided, `extension` more
+follow (as many again; 0: none); each of the two looks has half of every error rate. That is written to
+results/exams/NAME/plan.json before the first run; the verdict to verdict.json, computed from the Records.
+PASS becomes INDICATIVE where the error of modelled joules, a baseline below the bar or a longer tuning could
+undo it. The same words go on after a kill, and say a finished verdict again; --fresh begins anew. Ablations
+have no part in the verdict, and each costs as much again as the candidate; ablations=all takes those that the
+algorithm's yaml, or class (ablations = {"name": "field=value"}), lists.
+Exit code: 0 PASS, 4 FAIL, 3 UNDECIDED or INDICATIVE, 2 bad input, interrupted, or a baseline that failed.
+"""
+
 MEASURE_EPILOG = """\
 examples:
   bench measure -- python train.py --epochs 3
@@ -85,9 +107,63 @@ Of all runs, by task, text and bar (task.bar), the cheapest setting of each algo
 bar, training and predictions together. Make runs with: bench run suite=NAME seed=0,1,2,3,4
 """
 
+CUBE_EPILOG = """\
+The problem axis goes from parity to GPT-2 scale, the metric axis from wall-clock to the wall plug. Ratios are
+within one task, bar, device class and source. The baseline is the cheapest gradient-trained run there
+(gradient: true in an algorithm's yaml), and named. The CSV has every cell, and for an empty one the command
+that fills it.
+
+  bench cube --results reports/published/exams --csv cube.csv
+"""
+
+EXPORT_EPILOG = """\
+examples:
+  bench export runs.csv runs.parquet                       every Record, every figure
+  bench export --table board table.tex board.md            for a paper (booktabs), for a README
+  bench export --table curves --results a --results b curves.csv
+
+Tables: runs (a row per Record), board (as bench leaderboard), front, cube, curves (a row per point),
+energy (a row per phase, domain and source). CSV and Parquet have all columns, Markdown and LaTeX those that a
+page has room for.
+"""
+
+PLOT_EPILOG = """\
+examples:
+  bench plot front --out front.svg            energy against score, with the bars and the Pareto front
+  bench plot curve --task tinyshakespeare     score against energy as training went on (bench curve)
+  bench plot trace last --out trace.png       power over time, phases shaded (a run with a sensor)
+"""
+
 METERS_EPILOG = """\
 examples:
   bench meters                          every sensor, and the exact thing to do where one is not usable
   bench meters check                    idle, half and full load: does each sensor follow?
   bench meters calibrate                fit W per CPU-second for cpu_time, by a better meter
+"""
+
+CHECK_EPILOG = """\
+examples:
+  bench run -m task=sparse_parity algo=backprop seed=0,1,2,3,4     five runs, and then
+  bench check --write energy.json                                  a baseline of them, to be committed
+  bench check energy.json --runs 5                                 later: five fresh runs held against it
+  bench check energy.json --results fresh --junit energy.xml       or runs that were made before
+  bench count task=sparse_parity algo=backprop results=counts      the exact gate, for shared machines:
+  bench check --write counts.json --results counts
+  bench check counts.json --runs 1
+
+A row fails where joules per accuracy have risen by more than --margin, significantly: the hypothesis that
+the true ratio is at most 1 + margin is rejected by a one-sided Welch t test on logarithms, at --alpha over
+all rows together (Holm); where the score is worse by more than the task's margin, tested likewise; and
+where a run misses its target, fails or is missing. A rise that is not significant is undecided, with the
+runs that would tell. "sees" is the change at which four checks in five would fail. Runs of then and now
+cannot be interleaved: a drift of the machine counts as a change. Write a baseline from runs of several
+days, and its scatter knows of it. Modelled joules (cpu_time) are shown and fail nothing without --modelled.
+Counts of bench count are equal to the unit on one draw: more operations, bytes read, written or
+communicated, or a higher floor of joules fails. They know no score. Where rounding decides when training
+stops, another processor or library may count otherwise; the row then names both.
+
+Other device classes, energy sources, tasks and texts are refused. In GitHub Actions the Markdown goes to
+the job's summary as well; .github/workflows/energy.yml is an example.
+Exit code 0: nothing fails (an undecided row is a warning); 4: something does; 3: undecided, with --strict;
+2: bad input, or nothing to compare; 1: a fault of ours.
 """

@@ -258,6 +258,7 @@ class Past(msgspec.Struct):
 
     task: Part
     algorithm: Part
+    schema_version: int
     status: str
     headline: Spent | None
     phases: list[Phase]

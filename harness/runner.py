@@ -58,6 +58,7 @@ class Run:
         self.replay_of = replay_of
         self.interrupted = False
         self.fault: Exception | None = None
+        self.failure: Exception | None = None
         self.log = b""
         self.process, self.found, self.notes = provenance(config.algo)
         self.marks: dict[str, Any] = {}  # more for the Record's settings
@@ -86,6 +87,11 @@ class Run:
         self._check_access()
         self._start()
 
+    @property
+    def exam(self) -> rec.ExamInfo | None:
+        """Which sitting of an exam it is, if it is one."""
+        return None
+
     def _start(self) -> None:
         """Names the run by the moment at which it has the device."""
         self.started = datetime.now(UTC)
@@ -110,6 +116,7 @@ class Run:
             except (WorkerError, PredictionError, TaskError, MeterError) as failure:
                 if outcome.sitting is None:  # nothing has begun: the meter did not open
                     raise
+                self.failure = failure
                 status, error = "failed", str(failure)
             except KeyboardInterrupt:
                 self.interrupted = True

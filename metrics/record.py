@@ -215,6 +215,28 @@ class EmptyInfo(msgspec.Struct, kw_only=True, frozen=True):
     inference_j: float
 
 
+class ExamInfo(msgspec.Struct, kw_only=True, frozen=True):
+    """Which sitting of which exam (`bench exam`) this run was; a verdict is computed from these alone.
+
+    exam: its name, a folder in results/exams. plan_sha256: of the plan.json that was written there before
+    the first run. pair: from 1. side: "candidate", "baseline" or an ablation's name, all of them in `sides`.
+    position: when it sat within its pair, from 1. pairs: until the first look; extension: how many more
+    follow if that is undecided. machine: identity of the machine, hashed. void: why this run says nothing
+    about its side (the meter, the task or joulebench failed), so that it was sat again.
+    """
+
+    exam: str
+    plan_sha256: str
+    pair: int
+    side: str
+    position: int
+    sides: list[str]
+    pairs: int
+    extension: int
+    machine: str
+    void: str | None = None
+
+
 class Host(msgspec.Struct, kw_only=True, frozen=True):
     """Where it ran. device_class names what may share a board."""
 
@@ -255,6 +277,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     ours found it, "by_hand" where one did and it was changed since, "set_by_hand" where fields are not as
     in its yaml. found: what a search says of itself in
     its found.yaml (process, seed, trials, find_j with its source, declared costs ...).
+    exam: of a run that sat in an exam's pairs.
     meter: what each meter says of itself: its library with path and hash, boards, periods.
     """
 
@@ -286,6 +309,7 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     counts: CountInfo | None = None
     imported_from: str | None = None
     found: dict[str, Any] | None = None
+    exam: ExamInfo | None = None
     warnings: list[str] = []
 
 

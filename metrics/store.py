@@ -3,7 +3,8 @@
 A line is written by one `write` under a file lock and flushed to disk before the lock is let go. If a
 writer was killed in the middle, its torn line stays where it is, the next writer starts a new line
 behind it, and readers report and skip it. Nothing is ever edited. Where a folder has the same packed as
-well (records.jsonl.gz, made by gzip for publishing), these are read first.
+well (records.jsonl.gz, made by gzip for publishing), these are read first. Records of an older schema
+version are brought up to date as they are read (`metrics.versions`); what cannot be is named and skipped.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import contextlib
 import gc
 import gzip
 import os
-import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from metrics.record import SCHEMA_VERSION, Record, encode
+from metrics.versions import Version, VersionError, updated
 
 FILE = "records.jsonl"
 LOCK_TIMEOUT_S = 60.0
@@ -86,24 +87,35 @@ class Store:
                 os.close(file)
 
     def load(self, type: type[T]) -> Loaded[T]:
-        """All Records decoded as `type`, a struct with the fields that the reader needs."""
+        """All Records decoded as `type`, a struct with the fields that the reader needs and its version."""
         loaded: Loaded[T] = Loaded()
         decoder = msgspec.json.Decoder(type)
         data = self._read()
         if data.endswith(b"\n"):
             with contextlib.suppress(msgspec.MsgspecError), no_gc():
-                return Loaded(decoder.decode_lines(data))  # every line is whole: the usual case
+                found = decoder.decode_lines(
+                    data
+                )  # every line is whole and of today: the usual case
+                if all(getattr(r, "schema_version", None) == SCHEMA_VERSION for r in found):
+                    return Loaded(found)
         for number, line in self._lines(loaded.problems):
             try:
-                loaded.records.append(decoder.decode(line))
+                loaded.records.append(_decode(line, decoder))
+            except VersionError as error:
+                loaded.problems.append(f"{self.path}:{number}: {error}; skipped")
             except msgspec.MsgspecError as error:
-                loaded.problems.append(self._explain(number, line, error))
+                loaded.problems.append(
+                    f"{self.path}:{number}: not a Record ({error}); kept, skipped"
+                )
         return loaded
 
     def find(self, name: str) -> Record:
         """The Record whose run id is `name`, or starts with it, or the newest for "last"."""
         loaded = self.load(RunId)
-        runs = [r.run for r in loaded.records if r.schema_version == SCHEMA_VERSION]
+        runs = [r.run for r in loaded.records]
+        if not runs and loaded.problems:
+            more = len(loaded.problems) - 1
+            raise StoreError(loaded.problems[0] + (f" (and {more} more)" if more else ""))
         if not runs:
             raise StoreError(
                 f"there are no Records in {self.path}; make one with: "
@@ -123,16 +135,17 @@ class Store:
                 f"{name!r} fits {len(matches)} runs: {', '.join(matches[:4])}; say more"
             )
         needle = matches[0].encode()
+        decoder = msgspec.json.Decoder(Record)
         for _, line in self._lines([]):
             if needle in line:
-                with contextlib.suppress(msgspec.MsgspecError):
-                    record = msgspec.json.decode(line, type=Record)
+                with contextlib.suppress(msgspec.MsgspecError, VersionError):
+                    record = _decode(line, decoder)
                     if record.run == matches[0]:
                         return record
         raise StoreError(f"the Record of run {matches[0]} in {self.path} cannot be read")
 
     def _read(self) -> bytes:
-        packed = self.path.with_name(f"{FILE}.gz")
+        packed = self.path.with_name(f"{self.path.name}.gz")
         data, path = b"", packed
         try:
             if packed.exists():
@@ -156,15 +169,6 @@ class Store:
             if line.strip():
                 yield number, line
 
-    def _explain(self, number: int, line: bytes, error: Exception) -> str:
-        version = re.match(rb'\{"schema_version":(\d+)', line)
-        if version and int(version[1]) != SCHEMA_VERSION:
-            return (
-                f"{self.path}:{number}: a Record of schema version {int(version[1])}, this program "
-                f"reads {SCHEMA_VERSION}; skipped"
-            )
-        return f"{self.path}:{number}: not a Record ({error}); kept, skipped"
-
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         try:
@@ -174,6 +178,12 @@ class Store:
             raise StoreError(
                 f"another program has held {self.path}.lock for {LOCK_TIMEOUT_S:.0f} s; end it and retry"
             ) from None
+
+
+def _decode(line: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """A line of any version; raises VersionError or msgspec.MsgspecError."""
+    version = msgspec.json.decode(line, type=Version).schema_version
+    return decoder.decode(line if version == SCHEMA_VERSION else updated(line, version))
 
 
 class RunId(msgspec.Struct):

@@ -74,14 +74,14 @@ def read_rows(path: Path) -> Trace:
     return Trace(table[:, 0], columns, dict(errors), problems, cpu_share)
 
 
-def need(module: str) -> Any:
-    """Imports a package of the extra `meters`."""
+def need(module: str, what: str = "a trace") -> Any:
+    """Imports a package of the extra `meters`, which `what` needs."""
     try:
         return importlib.import_module(module)
     except ImportError:
         package = module.partition(".")[0]
         raise MeterError(
-            f"a trace needs {package}, which is not installed: pip install 'joulebench[meters]'"
+            f"{what} needs {package}, which is not installed: pip install 'joulebench[meters]'"
         ) from None
 
 

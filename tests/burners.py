@@ -37,6 +37,20 @@ class Burner(Algorithm):
 
 
 @dataclass
+class Solver(Burner):
+    """Sleeps as the others do, and has learned task.k=1 by then."""
+
+    families: ClassVar[tuple[str, ...]] = ("classification",)
+    seconds: float = 0.4
+
+    def train(self, data: dict[str, np.ndarray]) -> Training:
+        yield from super().train(data)
+        agree = (data["x"] * data["y"][:, None]).mean(axis=0)
+        column = int(np.argmax(agree))
+        return Returns(lambda x: x[:, column].astype(np.int64))
+
+
+@dataclass
 class Brief(Burner):
     families: ClassVar[tuple[str, ...]] = ("classification",)
     seconds: float = 0.3

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from metrics import record as rec
 from metrics.record import Record, encode, json_schema
 from metrics.store import RunId, Store, StoreError
+from metrics.versions import MIGRATIONS
 
 ROOT = Path(__file__).parent.parent
 
@@ -144,12 +146,46 @@ def test_a_torn_last_line_is_kept_reported_and_skipped(tmp_path: Path) -> None:
 def test_another_schema_version_is_named(tmp_path: Path) -> None:
     (tmp_path / "records.jsonl").write_bytes(b'{"schema_version":99,"run":7}\n')
     loaded = Store(tmp_path).load(Record)
-    assert "schema version 99, this program reads 1" in loaded.problems[0]
+    assert "schema version 99, this program reads 1: a newer joulebench" in loaded.problems[0]
+    with pytest.raises(StoreError, match=r"records.jsonl:1: .*99.* update this one"):
+        Store(tmp_path).find("last")
     store = Store(tmp_path)
     store.append(make("mine"))
     with store.path.open("ab") as file:
         file.write(b'{"schema_version":99,"run":"theirs"}\n')
     assert store.find("last").run == "mine"
+    loaded = store.load(RunId)  # which both lines fit, were it not for their versions
+    assert [r.run for r in loaded.records] == ["mine"] and len(loaded.problems) == 2
+    assert loaded.problems[1].startswith(f"{store.path}:3: ")
+
+
+def test_an_older_version_is_brought_up_to_date_where_a_way_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 0 is invented: here `process` had another name in it, and -1 had none of it at all."""
+    store = Store(tmp_path)
+    old = json.loads(encode(make("old"))) | {"schema_version": 0}
+    old["how"] = old.pop("process")
+    store.path.write_text(json.dumps(old) + "\n")
+    store.append(make("new"))
+    before = store.path.read_bytes()
+    loaded = store.load(Record)
+    assert [r.run for r in loaded.records] == ["new"]
+    assert ":1: a Record of schema version 0" in loaded.problems[0]
+    assert "read it with the joulebench that wrote it" in loaded.problems[0]
+
+    def renamed(record: dict[str, Any]) -> dict[str, Any]:
+        return {("process" if k == "how" else k): v for k, v in record.items()}
+
+    monkeypatch.setitem(MIGRATIONS, 0, renamed)
+    loaded = store.load(Record)
+    assert not loaded.problems and [r.run for r in loaded.records] == ["old", "new"]
+    assert loaded.records[0] == make("old") == store.find("old")
+    assert store.path.read_bytes() == before  # nothing is edited
+    monkeypatch.setitem(MIGRATIONS, -1, lambda record: record | {"how": "as_published"})
+    del old["how"]
+    store.path.write_text(json.dumps(old | {"schema_version": -1}) + "\n")
+    assert store.load(Record).records == [make("old")]  # one after the other
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(

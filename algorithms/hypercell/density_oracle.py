@@ -10,6 +10,8 @@ import numpy as np
 
 from algorithms.hypercell.arithmetic import Words, below
 from algorithms.hypercell.density import (
+    BRIEF,
+    COINS,
     FEED,
     FOLDS,
     GROWN,
@@ -28,6 +30,7 @@ from algorithms.hypercell.oracle import ANEW, Here, Oracle
 from tasks.automaton import oracle
 
 BATCH, STALE, POCKET = 64, 32, 4
+COINS_STREAM = 2
 KIND, TRAITS, SPREAD, TABLE = range(4)  # genome
 SCORE, BATCHES, FOOD, FOOD_ID, AGE, ATE, HITS, MATED, MATE = range(9)  # state
 S_KIND, S_ID, S_POINTS, S_HITS, S_GROWN, S_TABLE = range(6)  # signal
@@ -83,7 +86,7 @@ class DensityLife:
         chance = 64 + spread * pair // (BATCH // 2 - 1)
         digits = range(7) if spread else [6]
         coins = len(digits) * self.width
-        words = [word for i in range(-(-coins // 2)) for word in here.roll(i)]
+        words = [word for i in range(-(-coins // 2)) for word in self._coins(here, i)]
         packed = np.array(words, "<u4").view(np.uint8).reshape(-1, 8)
         heads = np.unpackbits(packed, axis=1, bitorder="little")[:coins].astype(np.int64)
         weights = np.array([1 << digit for digit in digits])
@@ -91,11 +94,19 @@ class DensityLife:
         cells = number < chance[:, None]
         return (cells ^ (np.arange(BATCH) % 2 == 1)[:, None]).astype(np.uint8)
 
+    def _coins(self, here: Here, draw: int) -> tuple[int, int, int, int]:
+        if here.space.params[COINS]:
+            return here.space.dice(here.tick, 0, draw, COINS_STREAM)
+        return here.roll(draw)
+
     def _judge(self, here: Here, table: np.ndarray, spread: int) -> tuple[int, int]:
         """Points of a batch, and how many of it are solved."""
         cells = self._draw(here, spread)
         ones = 2 * cells.sum(axis=1) > self.width
-        after = oracle.run(table, cells, here.space.params[STEPS])
+        steps, brief = here.space.params[STEPS], here.space.params[BRIEF]
+        after = oracle.run(table, cells, brief)
+        if (after == after[:, :1]).all(axis=1).any():
+            after = oracle.run(table, after, steps - brief)
         right = (after == ones[:, None]).sum(axis=1)
         solved = right == self.width
         worst = BATCH * self.width

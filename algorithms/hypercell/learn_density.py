@@ -24,8 +24,9 @@ from tasks.automaton.simulator import Simulator
 from tasks.native.build import library
 from tasks.rule_search import RuleSearch
 
-POINTS_WIDTH = 149  # of the ring that `points` is meant for
+USUAL_WIDTH = 149  # of the ring that `points` and `brief` are meant for
 KEPT = 256  # rules that are remembered for export
+STEP = 0.002  # of the score: less is no reason to be patient
 SEEDS = (1 << 62) - 1
 
 
@@ -41,12 +42,15 @@ class HypercellDensity(Algorithm):
     that all or none can solve and of the best. folds: "any" symmetry of tables may evolve, or only
     "none", "swap", "mirror", "both". flips: of a child's table beyond one, in 1/32; cross: chance, in
     1/256, that a child is crossed with a neighbour; caste: that it is of the other kind; mutation: that
-    a gene has a bit flipped. All of these are what founders begin with, and evolve. epoch: ticks between
-    two looks for a better rule; retest: fair coins that decide which is. Where all kinds have died out and
-    the rules have starved, other founders begin anew.
+    a gene has a bit flipped. All of these are what founders begin with, and evolve. brief: steps, of a
+    ring of 149, of others in proportion, after which a batch ends of which nothing is uniform; 0: never.
+    epoch: ticks between two looks for a better rule; retest: fair coins that decide which is. patience:
+    ticks without a better rule, times the number of spaces so far, after which a space is given up; 0:
+    never. Then, and where all kinds have died out and the rules have starved, other founders begin anew;
+    the best of all spaces is kept.
 
-    Ablations: kinds (without them all rules live on the whole spread alike), reproduction, neighbours,
-    heredity, one_location.
+    Ablations: kinds (without them all rules live on the whole spread alike), common_coins (each throws its
+    own), reproduction, neighbours, heredity, one_location.
     """
 
     families: ClassVar[tuple[str, ...]] = ("rule_search",)
@@ -55,18 +59,21 @@ class HypercellDensity(Algorithm):
     ticks: int = 2000
     founders: float = 0.25
     points: int = 520
-    memory: int = 16
+    memory: int = 4
     grown: int = 2
-    rest: int = 4
+    rest: int = 2
     feed: int = 64
     folds: str = "both"
-    flips: int = 0
+    flips: int = 16
     cross: int = 128
     caste: int = 24
     mutation: int = 4
+    brief: int = 32
     epoch: int = 8
     retest: int = 1280
+    patience: int = 3000
     kinds: bool = True
+    common_coins: bool = True
     reproduction: bool = True
     neighbours: bool = True
     heredity: bool = True
@@ -84,8 +91,10 @@ class HypercellDensity(Algorithm):
             ("cross", 0, 255),
             ("caste", 0, 255),
             ("mutation", 0, 255),
+            ("brief", 0, 1 << 16),
             ("epoch", 1, 1 << 20),
             ("retest", 64, 1 << 24),
+            ("patience", 0, 1 << 30),
         ):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
@@ -131,9 +140,12 @@ class HypercellDensity(Algorithm):
         world.found(self._founders(locations, np.random.default_rng([self.spec.seed, seed])))
         params, P = world.space.params, density
         params[P.STEPS] = self.spec.steps
-        params[P.POINTS] = max(1, self.points * self.spec.width // POINTS_WIDTH)
+        params[P.POINTS] = max(1, self.points * self.spec.width // USUAL_WIDTH)
         params[P.MEMORY], params[P.GROWN], params[P.REST] = self.memory, self.grown, self.rest
         params[P.FEED] = self.feed
+        brief = self.brief * self.spec.width // USUAL_WIDTH or self.spec.steps
+        params[P.BRIEF] = min(brief, self.spec.steps)
+        params[P.COINS] = self.common_coins
         params[P.FOLDS] = 15 if self.folds == "any" else 1 << FOLD_NAMES.index(self.folds)
         params[P.MENU] = 0 if self._coevolves else SPREADS
         return world
@@ -144,6 +156,10 @@ class HypercellDensity(Algorithm):
         return self.kinds and self.neighbours and not self.one_location
 
     def _founders(self, locations: int, rng: np.random.Generator) -> Iterator[Founder]:
+        # Rules that turn a cell over by a chance of their own: from none to all, as the published recipes'
+        # ones are uniform. Half of the entries at random would nearly always be chaos.
+        entries = self.spec.entries
+        own = (np.arange(entries) >> self.spec.radius & 1).astype(np.uint8)  # the cell itself
         every = round(1 / self.founders) if self.founders and self._coevolves else locations + 1
         for at in range(locations):
             fold = int(rng.integers(4)) if self.folds == "any" else FOLD_NAMES.index(self.folds)
@@ -155,7 +171,7 @@ class HypercellDensity(Algorithm):
                 spread = int(rng.integers(SPREADS))
                 yield density.kinds(self.spec.radius, at, word, spread, engine)
             else:
-                table = rng.integers(0, 2, self.spec.entries).astype(np.uint8)
+                table = own ^ (rng.random(entries) < rng.random()).astype(np.uint8)
                 yield density.rule(self.spec.radius, at, word, table, engine)
 
     def train(self, data: dict[str, np.ndarray]) -> Training:
@@ -163,20 +179,29 @@ class HypercellDensity(Algorithm):
             self.counted.restart()
             self.simulator.take_counts()  # those of preparing
         seed = int(data["seed"][0])
-        world, spaces, before = self._world(seed & SEEDS), 1, 0
+        world, spaces, before, starved = self._world(seed & SEEDS), 1, 0, 0
         rng = np.random.default_rng([self.spec.seed, seed, 1])
         hall = self.histories[seed] = Hall(self.simulator, self.spec, rng, self.retest)
         while (lived := before + world.tick) < self.ticks:
             world.run(world.tick + min(self.epoch, self.ticks - lived), self.threads)
             at, merit = world.champion()
             if at >= 0 and merit >= 0:
-                hall.look(density.table_of(world.genome(at), self.spec.radius))
+                hall.look(density.table_of(world.genome(at), self.spec.radius), lived)
             lived = before + world.tick
             yield Progress(lived, self.ticks, hall.score, Rule(hall.best))
-            if world.population == 0 and lived < self.ticks:
-                print(f"hypercell: everybody had starved by tick {lived}; a space was founded anew")
+            empty = world.population == 0
+            stuck = 0 < self.patience * spaces <= lived - hall.better_at
+            if (empty or stuck) and lived < self.ticks:
+                if empty and not starved:
+                    print(
+                        f"hypercell: everybody had starved by tick {lived}; a space was founded anew"
+                    )
                 world, spaces, before = self._world(seed + spaces & SEEDS), spaces + 1, lived
+                starved += empty
+                hall.renew(lived)
             self.world = world
+        if starved > 1:
+            print(f"hypercell: in all {starved} spaces of {spaces} starved")
         return Rule(hall.best)
 
     def counts(self) -> dict[str, Any] | None:
@@ -204,7 +229,8 @@ class HypercellDensity(Algorithm):
 class Hall:
     """Who has been the best, by trials on fair coins. best: uint8 [entries]. points: (CPU seconds, score)
     whenever another one was. Champions of the world are luckier than they are good, so each is tried
-    again, and so is whoever of the earlier ones may yet be better."""
+    again, and so is whoever of the earlier ones may yet be better. better_at: the tick at which this
+    space's best last was surely better."""
 
     def __init__(
         self, simulator: Simulator, spec: RuleSearch, rng: np.random.Generator, retest: int
@@ -212,31 +238,45 @@ class Hall:
         self.simulator, self.spec, self.rng, self.retest = simulator, spec, rng, retest
         self.best = np.zeros(spec.entries, np.uint8)
         self.tried: dict[bytes, tuple[int, int]] = {}  # hits of trials
-        self.score = 0.0
+        self.score, self.better_at, self.sure = 0.0, 0, 0.0
+        self.earlier: tuple[int, int] | None = None  # trials of the best of earlier spaces
         self.points: list[tuple[float, float]] = []
         self.begin_s = time.process_time()
 
-    def look(self, table: np.ndarray) -> None:
+    def renew(self, tick: int) -> None:
+        """Another space: its rules are held against each other, and the best against the best so far."""
+        if (key := self.best.tobytes()) in self.tried:
+            self.earlier = self.tried[key]
+        self.tried, self.sure, self.better_at = {}, 0.0, tick
+
+    def look(self, table: np.ndarray, tick: int = 0) -> None:
         """Tries a rule, and the most promising of those that were tried before."""
         promising = max(self.tried, key=lambda key: self._bound(key, 2.0), default=None)
         for key in {table.tobytes(), promising or table.tobytes()}:
-            found = np.frombuffer(key, np.uint8)
+            rule = np.frombuffer(key, np.uint8)
             state = bits.fair_coins(self.rng, self.retest, self.spec.width)
-            solved = self.simulator.solved_many(found[None], state, self.spec.steps)[0]
+            solved = self.simulator.solved_many(rule[None], state, self.spec.steps)[0]
             hits, trials = self.tried.get(key, (0, 0))
             hits += int(solved[: self.retest].sum())
             self.tried[key] = hits, trials + self.retest
         best = max(self.tried, key=lambda key: self._bound(key, -1.0))
-        if best != self.best.tobytes():
-            self.best = np.frombuffer(best, np.uint8).copy()
-            seconds = time.process_time() - self.begin_s
-            self.points.append((seconds, self._bound(best, 0.0)))
-        self.score = self._bound(best, 0.0)
+        if self._bound(best, -1.0) > self.sure + STEP:
+            self.sure, self.better_at = self._bound(best, -1.0), tick
+        found = self.tried[best]
         if len(self.tried) > KEPT:
             order = sorted(self.tried, key=lambda key: self._bound(key, 1.0), reverse=True)
             self.tried = {key: self.tried[key] for key in order[: KEPT // 2]}
+        if self.earlier and bound(*self.earlier, -1.0) >= bound(*found, -1.0):
+            return
+        self.score = bound(*found, 0.0)
+        if best != self.best.tobytes():
+            self.best = np.frombuffer(best, np.uint8).copy()
+            self.points.append((time.process_time() - self.begin_s, self.score))
 
     def _bound(self, key: bytes, errors: float) -> float:
         """The share that a rule solved, and so many standard errors (of a fair coin) on it."""
-        hits, trials = self.tried[key]
-        return hits / trials + errors * 0.5 / sqrt(trials)
+        return bound(*self.tried[key], errors)
+
+
+def bound(hits: int, trials: int, errors: float) -> float:
+    return hits / trials + errors * 0.5 / sqrt(trials)

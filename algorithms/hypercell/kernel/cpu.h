@@ -119,7 +119,7 @@ extern "C" void live_only(const Space *at, i64 ticks) {
         here.genome = space.body + loc * BODY + OWN, here.state = here.genome + GENOME;
         here.arena = space.arena + loc * ARENA;
         here.heard = 0, here.energy = space.energy[loc];
-        here.earned = 0, here.spent = 0, here.tells = 0;
+        here.earned = 0, here.spent = 0, here.tells = 0, here.barren = 0;
         live(here);
         add64(space.tallies, here.earned - here.spent);  // so that no compiler finds it idle
       }

@@ -2,7 +2,8 @@
 //
 // A rule organism is a table of 2^INPUTS outputs. It lives on the configurations of its neighbours: it
 // draws 64 of the kind that it heard of last, lets them run, and what it has follows how many it gets
-// right: twice as much for every POINTS more. A kind organism is such a kind: from fair coins to cells
+// right: twice as much for every POINTS more. In a tick the same coins fall for all rules, so that what
+// one has more than another is less by luck. A batch of which nothing is uniform soon is not run on. A kind organism is such a kind: from fair coins to cells
 // that are ones by a chance as far from 1/2 as its spread says. It has what the rules have that live on
 // it, more where they solve two of three, less where they solve all or none: hard but solvable. What is
 // hard pays a rule as much more as it costs a good one, so that rules that live on different kinds can
@@ -16,11 +17,13 @@
 // FEED, doublings in 1/16 that lie between a kind
 // that is worth nothing and one of the best; which folds there may be (bit f: fold f); MENU: not 0 where
 // there are no kind organisms, and all rules live on a spread of MENU - 1; after how many batches a rule is
-// grown; every how many ticks one eats that has been judged by all that it remembers.
+// grown; every how many ticks one eats that has been judged by all that it remembers; BRIEF: steps, at most those
+// of a run, after which a batch ends of which nothing is uniform; COINS: whether all throw the same.
 
-enum { P_STEPS, P_POINTS, P_MEMORY, P_FEED, P_FOLDS, P_MENU, P_GROWN, P_REST };
+enum { P_STEPS, P_POINTS, P_MEMORY, P_FEED, P_FOLDS, P_MENU, P_GROWN, P_REST, P_BRIEF, P_COINS };
 enum { RULE, KINDS };
 enum { SWAP = 1, MIRROR = 2 };
+enum { COINS_STREAM = 2 };                             // beside space.h's
 // The genome. TRAITS has four bytes: fold, flips (of table bits per child beyond the first, in 1/32),
 // cross (chance, in 1/256, that a child is crossed with the neighbour heard last), caste (chance that a
 // child is of the other kind).
@@ -91,12 +94,14 @@ DEVICE void draw_cells(const Here &here, u32 spread, u64 *row) {
   }
   COUNT(DRAWN, 1), COUNT(COIN, WIDTH * (spread ? 7 : 1));
   COUNT(TOSS, (WIDTH * (spread ? 7 : 1) + 1) / 2);
-  u32 used = 0;
+  u32 used = 0, tick = here.tick;
+  bool common = here.space->params[P_COINS] != 0;
   Dice block;
   for (i32 i = 0; i < WIDTH; i++) {
     u64 cells = 0;
     for (i32 digit = spread ? 0 : 6; digit < 7; digit++) {
-      if (!(used & 1)) block = roll(here, used >> 1);
+      if (!(used & 1))
+        block = common ? dice(*here.space, tick, 0, used >> 1, COINS_STREAM) : roll(here, used >> 1);
       u64 coin = (u64)block.word[2 * (used & 1) + 1] << 32 | block.word[2 * (used & 1)];
       cells = (cells & coin) | (digits[digit] & (cells ^ coin));
       used++;
@@ -113,7 +118,12 @@ DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, u32 &hits) {
   draw_cells(here, spread, row);
   for (i32 i = WIDTH + RADIUS; i < ROW; i++) row[i] = 0;
   u64 ones = majority_of(row);
-  run_ring(rule, row, other, (i32)here.space->params[P_STEPS]);
+  i32 steps = (i32)here.space->params[P_STEPS], brief = (i32)here.space->params[P_BRIEF];
+  run_ring(rule, row, other, brief);
+  if (uniform_at(row, 0) | uniform_at(row, ~0ull)) {
+    COUNT(PROMISE, 1);
+    run_ring(rule, row, other, steps - brief);
+  }
   u64 solved = (ones & uniform_at(row, 0)) | (~ones & uniform_at(row, ~0ull));
   hits = (u32)POPCOUNT(solved);
   u32 worst = ALL_POINTS / 2;

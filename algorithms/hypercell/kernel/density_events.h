@@ -42,6 +42,8 @@
   _(TOSS, 0, 0, 1) \
   /* a batch is judged: who is solved, cells that are right on both sides */ \
   _(JUDGED, 0, 0, 24 + 18 * WIDTH, 3) \
+  /* ... on to the last step */ \
+  _(PROMISE, 0, 0, 1) \
   /* ... of a side with any, the share */ \
   _(SIDE, 0, 0, 1 + DIV_ADD, 1 + DIV_MUL) \
   /* ... and it is the worst so far */ \

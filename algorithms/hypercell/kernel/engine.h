@@ -175,7 +175,7 @@ DEVICE void tick_location(const Space &space, const Open *open, i32 opens, const
   here.space = &space, here.tick = tick, here.id = (u32)(space.first_id + loc);
   here.genome = body + OWN, here.state = body + OWN + GENOME;
   here.arena = space.arena + loc * ARENA;
-  here.heard = 0, here.energy = 0, here.earned = 0, here.spent = 0, here.tells = 0;
+  here.heard = 0, here.energy = 0, here.earned = 0, here.spent = 0, here.tells = 0, here.barren = 0;
   COUNT(TICK, 1), COUNT(POST, opens);
   i64 energy = receive(space, open, opens, at, loc, here, space.energy[loc], tally);
   if (!energy) {
@@ -206,7 +206,7 @@ DEVICE void tick_location(const Space &space, const Open *open, i32 opens, const
     energy = space.cap;
   }
   i32 sent = -1, told = -1, direction = 0, towards = 0;
-  bool fertile = opens && space.fertile && energy >= (i64)((body[GENES] >> 8 & 255) + 1) * space.breed;
+  bool fertile = opens && space.fertile && !here.barren && energy >= (i64)((body[GENES] >> 8 & 255) + 1) * space.breed;
   if (fertile || (opens && here.tells)) {
     Dice d = dice(space, tick, here.id, 0, ENGINE_STREAM);
     if (fertile)

@@ -18,6 +18,10 @@ typedef unsigned long long u64;
 #define LONG _Pragma("unroll 4")           // a loop too long to be unrolled whole: registers are few
 #define POPCOUNT(x) __popcll(x)
 #define LOWEST(x) (__ffsll((i64)(x)) - 1)  // index of the lowest set bit; x != 0
+#define LEADING(x) __clz((i32)(x))         // zeros above the highest set bit; x != 0
+#define RESTRICT __restrict__
+#define PREFETCH(at) ((void)0)
+#define APART ((void)0)                    // keeps a compiler from making one loop of two
 DEVICE void add64(i64 *to, i64 what) { atomicAdd((u64 *)to, (u64)what); }
 DEVICE u32 acquire(const u32 *from) {
   u32 value;
@@ -33,6 +37,10 @@ DEVICE void release(u32 *to, u32 value) {
 #define LONG
 #define POPCOUNT(x) __builtin_popcountll(x)
 #define LOWEST(x) __builtin_ctzll(x)
+#define LEADING(x) __builtin_clz(x)
+#define RESTRICT __restrict__
+#define PREFETCH(at) __builtin_prefetch(at, 1)
+#define APART asm volatile("" ::: "memory")
 DEVICE void add64(i64 *to, i64 what) { __atomic_fetch_add(to, what, __ATOMIC_RELAXED); }
 DEVICE u32 acquire(const u32 *from) { return __atomic_load_n(from, __ATOMIC_ACQUIRE); }
 DEVICE void release(u32 *to, u32 value) { __atomic_store_n(to, value, __ATOMIC_RELEASE); }

@@ -59,6 +59,7 @@ struct Here {
   const u32 *signals[2 * AXES];
   i64 earned, spent;                     // the biology adds what this tick, and arriving, bring and cost
   i32 tells;                             // ... and whether `signal` is to be sent
+  i32 barren;                            // ... and whether it has no children yet
   u32 signal[SIGNAL + 1];
 };
 
