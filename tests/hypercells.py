@@ -1,4 +1,4 @@
-"""What the tests of hypercell share: three biologies, small spaces of any shape, a world and its oracle."""
+"""What the tests of hypercell share: its biologies, small spaces of any shape, a world and its oracle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from algorithms.hypercell import density, parity
+from algorithms.hypercell import density, parity, text
 from algorithms.hypercell.biology import Biology, Economy, Life
 from algorithms.hypercell.oracle import Oracle
 from algorithms.hypercell.parity_oracle import ParityLife
@@ -36,7 +36,7 @@ def parity_rows(n: int, count: int, rng: random.Random, noise: float = 0.0) -> n
 
 @dataclass(frozen=True)
 class Case:
-    """A space before its first tick."""
+    """A space before its first tick. data: what it feeds on; a tuple where that is several arrays."""
 
     geometry: Geometry
     biology: Biology
@@ -54,17 +54,22 @@ class Case:
             kernel, self.geometry, self.biology, self.seed, self.economy, self.ablation, tile
         )
         world.space.params[: len(self.params)] = self.params
-        if self.data is not None:
-            world.feed(0, self.data)
+        for slot, data in self._data().items():
+            world.feed(slot, data)
         world.found(self.founders)
         return world
+
+    def _data(self) -> dict[int, Any]:
+        if self.data is None:
+            return {}
+        return dict(enumerate(self.data if isinstance(self.data, tuple) else (self.data,)))
 
     def oracle(self) -> Oracle:
         oracle = Oracle(
             self.geometry, self.biology, self.life, self.seed, self.economy, self.ablation
         )
         oracle.params[: len(self.params)] = self.params
-        oracle.data[0] = self.data
+        oracle.data |= self._data()
         oracle.found(self.founders)
         return oracle
 
@@ -82,6 +87,8 @@ def compiled(name: str, *defines: int) -> Kernel:
     biology = {"toy_text": TOY_TEXT, "messenger": MESSENGER}.get(name)
     if name == "density":
         biology = density.biology(*defines)
+    elif name == "text":
+        biology = text.biology(0)  # how large an arena is, a space says
     biology = biology or next(
         b for b in map(parity.biology, SIZES) if [*b.defines.values()] == [*defines]
     )

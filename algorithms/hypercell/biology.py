@@ -83,7 +83,7 @@ class Biology:
         """The whole text of the kernel. host: `cpu` or `cuda`."""
         defines = "".join(f"#define {key} {value}\n" for key, value in self.defines.items())
         parts = ["prelude", "philox", self.name, "engine", host]
-        return defines + "\n".join(_inlined(part, self.folder) for part in parts)
+        return defines + "\n".join(inlined(part, self.folder) for part in parts)
 
     def events(self) -> str | None:
         """What the kernel counts, as `algorithms.counting` wants it: the engine's table and that of
@@ -95,13 +95,13 @@ class Biology:
         return (KERNEL / "engine_events.h").read_text() + own.read_text() + both
 
 
-def _inlined(name: str, folder: Path) -> str:
+def inlined(name: str, folder: Path) -> str:
     """A part of the kernel; the parts that it includes are put in its text."""
     path = next(p for shelf in (folder, KERNEL, AUTOMATON) if (p := shelf / f"{name}.h").exists())
     lines = []
     for line in path.read_text().splitlines():
         if line.startswith('#include "'):
-            lines.append(_inlined(line.split('"')[1].removesuffix(".h"), folder))
+            lines.append(inlined(line.split('"')[1].removesuffix(".h"), folder))
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"

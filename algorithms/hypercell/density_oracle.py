@@ -20,6 +20,7 @@ from algorithms.hypercell.density import (
     MENU,
     POINTS,
     REST,
+    RIPEN,
     RULE,
     SPREADS,
     STEPS,
@@ -146,7 +147,8 @@ class DensityLife:
         if not state[FOOD]:
             return tell(here, 0, 0, 0, False)
         now, grown = here.tick + here.id, state[BATCHES] >= params[GROWN]
-        rests = state[BATCHES] >= params[MEMORY] and now % params[REST] != 0
+        memory = min(params[GROWN] + here.tick // params[RIPEN], params[MEMORY])
+        rests = state[BATCHES] >= memory and now % params[REST] != 0
         table = table_of(np.array(here.genome, np.uint32), self.radius)
         if rests:
             get_by(here)
@@ -155,7 +157,7 @@ class DensityLife:
         points, hits = self._judge(here, table, spread)
         points += self.hardship * (SPREADS - spread) ** 3 // SPREADS**3
         state[ATE], state[HITS] = points, hits
-        average(state, points, params[MEMORY])
+        average(state, points, memory)
         grown = state[BATCHES] >= params[GROWN]
         if grown:
             stand(here, self._worth(here))

@@ -37,8 +37,9 @@ class HypercellDensity(Algorithm):
     geometry: a name in configs/geometry, or the absolute path of a yaml like those. ticks: of a training.
     founders: fraction of places that begin with a kind; the others begin with a random rule. points: of
     149 * 128 that a batch of 64 configurations can bring; so many more double what a rule has. memory:
-    batches that a rule is judged by. grown: after how many it is. rest: one that has been judged by as
-    many as it remembers eats every so many ticks. feed: doublings, in 1/16, between the worth of a kind
+    batches that a rule is judged by in the end; ripen: at first it is `grown`, and one more every so many
+    ticks. grown: after how many it is. rest: one that has been judged by as many as it remembers eats every
+    so many ticks. feed: doublings, in 1/16, between the worth of a kind
     that all or none can solve and of the best. folds: "any" symmetry of tables may evolve, or only
     "none", "swap", "mirror", "both". flips: of a child's table beyond one, in 1/32; cross: chance, in
     1/256, that a child is crossed with a neighbour; caste: that it is of the other kind; mutation: that
@@ -59,7 +60,8 @@ class HypercellDensity(Algorithm):
     ticks: int = 2000
     founders: float = 0.25
     points: int = 520
-    memory: int = 4
+    memory: int = 16
+    ripen: int = 64
     grown: int = 2
     rest: int = 2
     feed: int = 64
@@ -84,6 +86,7 @@ class HypercellDensity(Algorithm):
             ("ticks", 1, 1 << 30),
             ("points", 1, 1 << 20),
             ("memory", 1, 1 << 10),
+            ("ripen", 1, 1 << 30),
             ("grown", 1, 1 << 10),
             ("rest", 1, 1 << 16),
             ("feed", 0, 448),
@@ -142,7 +145,7 @@ class HypercellDensity(Algorithm):
         params[P.STEPS] = self.spec.steps
         params[P.POINTS] = max(1, self.points * self.spec.width // USUAL_WIDTH)
         params[P.MEMORY], params[P.GROWN], params[P.REST] = self.memory, self.grown, self.rest
-        params[P.FEED] = self.feed
+        params[P.FEED], params[P.RIPEN] = self.feed, self.ripen
         brief = self.brief * self.spec.width // USUAL_WIDTH or self.spec.steps
         params[P.BRIEF] = min(brief, self.spec.steps)
         params[P.COINS] = self.common_coins
@@ -239,20 +242,21 @@ class Hall:
         self.best = np.zeros(spec.entries, np.uint8)
         self.tried: dict[bytes, tuple[int, int]] = {}  # hits of trials
         self.score, self.better_at, self.sure = 0.0, 0, 0.0
-        self.earlier: tuple[int, int] | None = None  # trials of the best of earlier spaces
+        # The best of earlier spaces, its hits and trials.
+        self.earlier: tuple[bytes, tuple[int, int]] = (self.best.tobytes(), (0, 1))
         self.points: list[tuple[float, float]] = []
         self.begin_s = time.process_time()
 
     def renew(self, tick: int) -> None:
         """Another space: its rules are held against each other, and the best against the best so far."""
         if (key := self.best.tobytes()) in self.tried:
-            self.earlier = self.tried[key]
+            self.earlier = key, self.tried[key]
         self.tried, self.sure, self.better_at = {}, 0.0, tick
 
     def look(self, table: np.ndarray, tick: int = 0) -> None:
         """Tries a rule, and the most promising of those that were tried before."""
         promising = max(self.tried, key=lambda key: self._bound(key, 2.0), default=None)
-        for key in {table.tobytes(), promising or table.tobytes()}:
+        for key in dict.fromkeys((table.tobytes(), promising or table.tobytes())):
             rule = np.frombuffer(key, np.uint8)
             state = bits.fair_coins(self.rng, self.retest, self.spec.width)
             solved = self.simulator.solved_many(rule[None], state, self.spec.steps)[0]
@@ -262,12 +266,12 @@ class Hall:
         best = max(self.tried, key=lambda key: self._bound(key, -1.0))
         if self._bound(best, -1.0) > self.sure + STEP:
             self.sure, self.better_at = self._bound(best, -1.0), tick
-        found = self.tried[best]
+        found = self.tried[best]  # hits, trials
         if len(self.tried) > KEPT:
             order = sorted(self.tried, key=lambda key: self._bound(key, 1.0), reverse=True)
             self.tried = {key: self.tried[key] for key in order[: KEPT // 2]}
-        if self.earlier and bound(*self.earlier, -1.0) >= bound(*found, -1.0):
-            return
+        both = self.earlier, (best, found)
+        best, found = max(both, key=lambda one: bound(one[1][0], one[1][1], -1.0))
         self.score = bound(*found, 0.0)
         if best != self.best.tobytes():
             self.best = np.frombuffer(best, np.uint8).copy()

@@ -69,7 +69,8 @@ class Message:
 
 @dataclass
 class Here:
-    """One location during one tick, as a biology sees it. signal: to be sent, if not None."""
+    """One location during one tick, as a biology sees it. signal: to be sent, if not None. barren: it has
+    no children yet."""
 
     space: Oracle
     tick: int
@@ -81,6 +82,7 @@ class Here:
     energy: int = 0
     earned: int = 0
     spent: int = 0
+    barren: bool = False
     signal: Words | None = None
 
     def roll(self, draw: int) -> tuple[int, int, int, int]:
@@ -160,7 +162,7 @@ class Oracle:
         self._burn(at, due)
         if self.energy[at] > self.economy.cap:
             self._burn(at, self.energy[at] - self.economy.cap, "capped")
-        if self.ablation.reproduction:
+        if self.ablation.reproduction and not here.barren:
             self._reproduce(at, me, here)
         if here.signal is not None and self.biology.signal:
             self._tell(at, me, here.signal)

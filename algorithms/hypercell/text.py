@@ -16,7 +16,7 @@ RATES, TRUST, HABITS = 12, 13, 14  # places in a genome
 READ, LOST, LINES, SAID, COST, BEST, GROWN, MARK, PARENT = 0, 1, 2, 3, 4, 5, 6, 7, 11  # registers
 STATE = 15
 COLUMN, ABOVE, FOLD, ON = 1 << 10, 1 << 11, 1 << 12, 1 << 13
-WIDTHS = (32, 64, 96, 128, 256)  # classes that the kernel is compiled for
+WIDTHS = (64, 128, 256)  # classes that the kernel is compiled for
 HEAD = 64 << 10  # bytes of an arena before its slots, at most; the kernel says how many (`size_of`)
 NATS = 1 << 13  # units of costs in a nat
 ECONOMY = Economy(cap=1 << 29, settle=0, rent=0, breed=0, endowment=1 << 10)
@@ -28,6 +28,7 @@ class P:
     (BEGIN, SPAN, CHUNK, SEGMENT, WIDTH, BITS, ROWS, JUDGED, PRICE, DOUBLE, GRACE, HALF, CROSS) = (
         range(13)
     )
+    ARENA = 15
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,8 @@ class Table:
 
     @property
     def arena(self) -> int:
-        """Bytes of an arena that holds it: a power of two, so that few kernels need be compiled."""
-        needed = HEAD + (8 << self.bits) + 2 * self.width * self.rows
-        return 1 << (needed - 1).bit_length()
+        """Bytes of an arena that holds it: whole cache lines."""
+        return HEAD + (8 << self.bits) + -(-2 * self.width * self.rows // 64) * 64
 
 
 def table(span: int, models: int, width: int, most: int) -> Table:
@@ -53,7 +53,7 @@ def table(span: int, models: int, width: int, most: int) -> Table:
     while bits > 6 and HEAD + (8 << bits) + 2 * width * rows > most:
         bits, rows = bits - 1, rows // 2
     made = Table(bits, rows, width)
-    if HEAD + (8 << bits) + 2 * width * rows > most:
+    if made.arena > most:
         raise Refused(
             f"algo.memory={most}: an organism needs {HEAD + (8 << bits) + 2 * width * rows:,} bytes "
             "for the smallest table; give it as many"
@@ -63,10 +63,7 @@ def table(span: int, models: int, width: int, most: int) -> Table:
 
 def biology(arena: int) -> Biology:
     """For arenas of so many bytes."""
-    return Biology(
-        name="text", genome=GENES, state=STATE, signal=GENES + 1, carry=0, arena=arena,
-        defines={"ARENA": arena},
-    )  # fmt: skip
+    return Biology("text", GENES, STATE, GENES + 1, 0, arena)
 
 
 def octaves(value: float, unit: float) -> int:
@@ -130,7 +127,7 @@ def random_genome(rng: np.random.Generator) -> tuple[int, ...]:
         return float(low * (high / low) ** rng.random())
 
     genes = [
-        int(rng.integers(1 << 13)) | int(rng.integers(2)) << 13 | int(rng.integers(4, 12)) << 16
+        int(rng.integers(1 << 13)) & int(rng.integers(1 << 13)) | int(rng.integers(2)) << 13 | int(rng.integers(4, 12)) << 16
         for _ in range(MODELS)
     ]
     return genome(

@@ -188,7 +188,7 @@ extern "C" void champion(const Space *at, i64 *out) {
 
 // What this library was compiled with; layout.py compares.
 extern "C" void sizes(i64 *out) {
-  out[0] = GENOME, out[1] = STATE, out[2] = SIGNAL, out[3] = CARRY, out[4] = ARENA;
+  out[0] = GENOME, out[1] = STATE, out[2] = SIGNAL, out[3] = CARRY, out[4] = FIXED_ARENA;
   out[5] = sizeof(Space), out[6] = BODY, out[7] = MESSAGE, out[8] = TALLIES;
 }
 

@@ -18,9 +18,10 @@
 // that is worth nothing and one of the best; which folds there may be (bit f: fold f); MENU: not 0 where
 // there are no kind organisms, and all rules live on a spread of MENU - 1; after how many batches a rule is
 // grown; every how many ticks one eats that has been judged by all that it remembers; BRIEF: steps, at most those
-// of a run, after which a batch ends of which nothing is uniform; COINS: whether all throw the same.
+// of a run, after which a batch ends of which nothing is uniform; COINS: whether all throw the same;
+// RIPEN: ticks in which a rule's memory, GROWN at first, grows by a batch: rough and quick, then exact.
 
-enum { P_STEPS, P_POINTS, P_MEMORY, P_FEED, P_FOLDS, P_MENU, P_GROWN, P_REST, P_BRIEF, P_COINS };
+enum { P_STEPS, P_POINTS, P_MEMORY, P_FEED, P_FOLDS, P_MENU, P_GROWN, P_REST, P_BRIEF, P_COINS, P_RIPEN };
 enum { RULE, KINDS };
 enum { SWAP = 1, MIRROR = 2 };
 enum { COINS_STREAM = 2 };                             // beside space.h's
@@ -194,7 +195,10 @@ DEVICE void listen(Here &here) {
 
 DEVICE void live_rule(Here &here) {
   const i64 *params = here.space->params;
-  u32 *state = here.state, table[TABLE_SIZE], hits, memory = (u32)params[P_MEMORY];
+  u32 *state = here.state, table[TABLE_SIZE], hits;
+  u32 memory = (u32)params[P_GROWN] + here.tick / (u32)params[P_RIPEN];
+  if (memory > (u32)params[P_MEMORY]) memory = (u32)params[P_MEMORY];
+  COUNT(RIPE, 1);
   listen(here);
   COUNT(ON_MENU, params[P_MENU] != 0), COUNT(FORAGE, !params[P_MENU]);
   COUNT(DIGEST, !params[P_MENU] && state[FOOD]);

@@ -40,8 +40,8 @@
   _(COIN, 0, 0, 17, 2) \
   /* ... the dice are thrown for 128 of them */ \
   _(TOSS, 0, 0, 1) \
-  /* a batch is judged: who is solved, cells that are right on both sides */ \
-  _(JUDGED, 0, 0, 24 + 18 * WIDTH, 3) \
+  /* a batch is judged: whose coins, is any uniform, who is solved, cells that are right on both sides */ \
+  _(JUDGED, 0, 0, 28 + 18 * WIDTH, 3) \
   /* ... on to the last step */ \
   _(PROMISE, 0, 0, 1) \
   /* ... of a side with any, the share */ \
@@ -70,7 +70,9 @@
   _(OF_RULE, 4) \
   /* ... its table is kept */ \
   _(COURTED, 4 * TABLE_SIZE, 4 + 4 * TABLE_SIZE) \
-  /* a rule's tick: is there food? From the menu, */ \
+  /* a rule's tick: what it remembers by now */ \
+  _(RIPE, 0, 0, 2 + DIV_ADD, DIV_MUL) \
+  /* ... is there food? From the menu, */ \
   _(ON_MENU, 4, 8) \
   /* ... or as heard */ \
   _(FORAGE, 8) \

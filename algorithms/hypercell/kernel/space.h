@@ -5,7 +5,12 @@
 //   GENOME, STATE   words of an organism's genome (beyond the engine's own two) and of its registers
 //   SIGNAL          words of a signal (0: none)
 //   CARRY           words of learned state that a child can buy (0: none)
-//   ARENA           bytes of a location's arena (a multiple of 8)
+//   ARENA           bytes of a location's arena (a multiple of 8); where they are a space's own affair,
+//                   FIXED_ARENA is 0
+
+#ifndef FIXED_ARENA
+#define FIXED_ARENA ARENA
+#endif
 
 enum { AXES = 7 };
 

@@ -5,7 +5,7 @@
 // had at that age, by more than GRACE, starves. Who has read all is grown: it has what it is worth, half
 // as much for every DOUBLE by which it costs more than the best that it has heard of. Its cost is what it
 // loses per byte and, at PRICE, the lines of memory that it touches. What it is worth falls by half every
-// so many ticks, so that places come free. The grown tell
+// so many ticks, unless it has heard of none better, and with a 2^AGED-th it dies. The grown tell
 // neighbours their genomes, and the least cost that they have heard of, and send children, which are
 // crossed with the genome that was heard last.
 //
@@ -17,7 +17,8 @@ enum {
   P_WIDTH, P_BITS, P_ROWS,               // classes; of the table: 2^BITS slots, so many rows
   P_JUDGED,                              // bytes at the end of a life that are judged
   P_PRICE, P_DOUBLE, P_GRACE,            // 2^-13 nats: of a line per byte; of a doubling; see above
-  P_HALF, P_CROSS                        // ticks; chance in 1/256
+  P_HALF, P_CROSS,                       // ticks; chance in 1/256
+  P_ARENA = 15                           // bytes of an arena
 };
 enum { MARKS = 4 };                      // at 1/16, 1/8, 1/4 and 1/2 of a life
 // Registers. READ: bytes so far. LOST, LINES: losses in 2^-9 nats, and lines touched, of every eighth byte
@@ -44,7 +45,9 @@ struct Mind {
   Reader reader;
 };
 
-enum { HEAD = (sizeof(Mind) + 63) / 64 * 64, SAMPLE = 8, WORTH = 20 };  // log2 of what the best are worth
+enum { HEAD = (sizeof(Mind) + 63) / 64 * 64, SAMPLE = 8 };
+enum { WORTH = 20, AGED = 4 };           // log2 of what the best are worth, and of what is too little for them
+enum { YOUNG = 1 << WORTH };             // nobody takes a place from a child
 
 DEVICE Table table_of(const Here &here) {
   const i64 *params = here.space->params;
@@ -79,6 +82,8 @@ DEVICE void read_some(Here &here, Mind &mind, const Table &table, const u8 *text
   Look ring[RING];
   i16 z[WIDEST], p[WIDEST];
   u32 lost = 0, lines = 0, said = 0;
+  u32 scale = 65536 - (u32)((u64)(65536 - t.end) * (u64)from / (u64)span);
+  set_pace(t, mind.learned, scale);
   for (i64 i = 0; i < many + AHEAD; i++) {
     if (i < many) {
       if ((from + i) % params[P_SEGMENT] == 0) begin_segment(mind.reader);
@@ -116,7 +121,6 @@ DEVICE void read_some(Here &here, Mind &mind, const Table &table, const u8 *text
       lost += (u32)(top - z[y]) + (u32)((log2_of(total) - (15u << 16)) * 355ull >> 16);  // 2^-9 nats
       lines += (u32)(t.models + is.rows * (width / LANES)), said++;
     }
-    u32 scale = 65536 - (u32)((u64)(65536 - t.end) * (u64)(from + at) / (u64)span);
     update(t, mind.learned, table, mind.used, slots, value, is, look, p, y, scale, mind.seeds, width);
   }
   here.state[LOST] += lost, here.state[LINES] += lines, here.state[SAID] += said;
@@ -128,22 +132,19 @@ DEVICE void read_text(Here &here, Mind &mind, i64 many) {
   Table table = table_of(here);
   i64 from = here.state[READ], span = params[P_SPAN];
   switch (params[P_WIDTH]) {
-    case 32: read_some(here, mind, table, text, from, many, span, 32); break;
     case 64: read_some(here, mind, table, text, from, many, span, 64); break;
-    case 96: read_some(here, mind, table, text, from, many, span, 96); break;
     case 128: read_some(here, mind, table, text, from, many, span, 128); break;
     default: read_some(here, mind, table, text, from, many, span, 256);
   }
   here.state[READ] += (u32)many;
 }
 
-// Twice as much for every DOUBLE less and every HALF ticks less; at least 1.
+// Twice as much for every DOUBLE less and every HALF ticks less; 0: its place is needed.
 DEVICE i64 worth_of(const Here &here) {
   const i64 *params = here.space->params;
-  u64 behind = here.state[COST] - here.state[BEST], since = here.state[GROWN] - 1;
+  u64 behind = here.state[COST] - here.state[BEST], since = behind ? here.state[GROWN] - 1 : 0;
   u64 down = (behind << 16) / (u64)params[P_DOUBLE] + (since << 16) / (u64)params[P_HALF];
-  i64 worth = down >> 16 < 16 ? exp2_down((u32)down) : 0;
-  return (worth << WORTH >> 16) + 1;
+  return down >> 16 < AGED ? (i64)exp2_down((u32)down) << WORTH >> 16 : 0;
 }
 
 // At a mark: what it lost per byte since the last one. False: its parent had done better.
@@ -172,12 +173,18 @@ DEVICE void hear(Here &here, Mind &mind) {
   }
 }
 
+// Brings what it has to so much.
+DEVICE void hold(Here &here, i64 energy) {
+  i64 due = energy - here.energy;
+  here.earned = due > 0 ? due : 0, here.spent = due < 0 ? -due : 0;
+}
+
 DEVICE void live(Here &here) {
   const i64 *params = here.space->params;
   u32 *state = here.state;
   Mind &mind = *(Mind *)here.arena;
   i64 span = params[P_SPAN], judged = span - params[P_JUDGED], from = state[READ];
-  if (!from && !state[GROWN]) begin(here, mind);
+  if (!from && !state[GROWN]) begin(here, mind), hold(here, YOUNG);
   hear(here, mind);
   if (from < span) {
     here.barren = 1;
@@ -187,15 +194,13 @@ DEVICE void live(Here &here) {
     read_text(here, mind, until - from);
     for (i32 mark = 0; mark < MARKS; mark++)
       if (!state[MARK + mark] && until >= span >> (MARKS - mark) && until < judged && !passes(here, mark))
-        here.spent = here.energy + 1;
+        hold(here, 0);
     if (until == judged) state[LOST] = state[LINES] = state[SAID] = 0;
     if (until < span) return;
     grow_up(here);
   }
   state[GROWN]++;
-  i64 due = worth_of(here) - here.energy;
-  if (due > 0) here.earned += due;
-  else here.spent -= due;
+  hold(here, worth_of(here));
   here.tells = 1;
   for (i32 w = 0; w < GENES_OF_TEXT; w++) here.signal[w] = here.genome[w];
   here.signal[S_BEST] = state[BEST];

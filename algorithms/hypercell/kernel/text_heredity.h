@@ -6,7 +6,13 @@ DEVICE void alter(u32 *genome, u32 what, u32 r) {
   bit = bit < near ? bit : near;                     // the nearer bytes rather
   i32 step = (r >> 22 & 1 ? 1 : -1) * (i32)(1 + (r >> 23 & 15));
   switch (what & 15) {
-    case 0: case 1: case 2: genome[j] ^= 1u << bit; break;
+    case 0: case 1: genome[j] ^= 1u << bit; break;
+    case 2: {                                        // one byte more, or less, of what lies in between
+      u32 mask = genome[j] & 255;
+      mask = r >> 16 & 1 ? (mask << 1 | 1) & 255 : mask >> 1;
+      genome[j] = (genome[j] & ~255u) | mask;
+      break;
+    }
     case 3: genome[j] ^= 1u << (WORD_BITS + (r >> 16 & 1)); break;
     case 4: genome[j] ^= 1u << (COLUMN_BIT + (r >> 16 & 1)); break;
     case 5: genome[j] ^= 1u << FOLD_BIT; break;

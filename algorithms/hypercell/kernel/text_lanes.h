@@ -105,6 +105,7 @@ extern "C" void reset(const Model *model, Lane *lanes, u32 many, u64 *slots, u32
     lane.used = lane.ready = 0;
     if (!model->scale) continue;
     lane.learned = model->learned;
+    set_pace(model->traits, lane.learned, model->scale);
     lane.table.slots = slots + ((u64)n << bits), lane.table.rows = rows + (u64)n * capacity * model->width;
     lane.table.bits = bits, lane.table.capacity = capacity;
     for (u64 i = 0; i < 1ull << bits; i++) lane.table.slots[i] = 0;
@@ -114,23 +115,45 @@ extern "C" void reset(const Model *model, Lane *lanes, u32 many, u64 *slots, u32
 
 #define BY_WIDTH(call)                        \
   switch (model->width) {                     \
-    case 32: { enum { W = 32 }; call; break; }   \
     case 64: { enum { W = 64 }; call; break; }   \
-    case 96: { enum { W = 96 }; call; break; }   \
     case 128: { enum { W = 128 }; call; break; } \
     default: { enum { W = 256 }; call; }         \
   }
 
-static float logarithm(u32 total) { return (float)log2_of(total) * 1.05763e-5f - 10.3972077f; }
+// exp(x) for -64 < x <= 0: what is told outside must sum to one closer than 16 bits can.
+DEVICE float exponential(float x) {
+  float t = x * 1.44269504f + 12582912.0f, f = x * 1.44269504f - (t - 12582912.0f);
+  float y = f * 0.00133335581f + 0.00961812911f;
+  y = y * f + 0.0555041087f, y = y * f + 0.240226507f, y = y * f + 0.693147181f, y = y * f + 1.0f;
+  i32 bits, octaves;
+  __builtin_memcpy(&bits, &y, 4), __builtin_memcpy(&octaves, &t, 4);
+  bits += octaves << 23;
+  __builtin_memcpy(&y, &bits, 4);
+  return y;
+}
+
+DEVICE float logarithm(float x) {        // of a normal number
+  i32 bits;
+  __builtin_memcpy(&bits, &x, 4);
+  i32 octave = (bits - 0x3F3504F3) >> 23;
+  bits -= octave << 23;
+  __builtin_memcpy(&x, &bits, 4);
+  float s = (x - 1) / (x + 1), q = s * s;
+  return octave * 0.693147181f + 2 * s * (1 + q * (1 / 3.f + q * (0.2f + q * (1 / 7.f + q / 9))));
+}
+
+DEVICE void tell(const Model &model, const Lane &lane, i32 width, float *out) {
+  float down[WIDEST], sum = 0;
+  for (i32 i = 0; i < width; i++) down[i] = (float)(lane.z[i] - lane.top) / 512;
+  for (i32 i = 0; i < width; i++) sum += exponential(down[i]);
+  float ln = logarithm(sum);
+  for (i32 b = 0; b < 256; b++) out[b] = down[model.class_of[b]] - ln + model.share[b];
+}
 
 // out [many][256]: ln probabilities.
 extern "C" void predict(const Model *model, Lane *lanes, u32 many, float *out) {
   for (u32 n = 0; n < many; n++, out += 256) {
-    Lane &lane = lanes[n];
-    BY_WIDTH(predict_lane(*model, lane, W))
-    float ln = logarithm(lane.total);
-    for (i32 b = 0; b < 256; b++)
-      out[b] = (float)(lane.z[model->class_of[b]] - lane.top) / 512 - ln + model->share[b];
+    BY_WIDTH(predict_lane(*model, lanes[n], W); tell(*model, lanes[n], W, out))
   }
 }
 

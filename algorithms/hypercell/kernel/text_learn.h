@@ -7,6 +7,7 @@ struct Learned {                         // besides rows
   i32 gain[MODELS][BUCKETS];             // 2^-24
   i32 run[MODELS][BUCKETS];              // 2^-18 nats
   i32 match[MATCHES][BUCKETS][WIDEST];   // 2^-18 nats
+  Pace pace[MODELS][BUCKETS];            // of rows, as of the last `set_pace`
 };
 
 enum { WEIGHT_LIMIT = 8 << 18, LEAST_GAIN = 1 << 18, MOST_GAIN = (1 << 27) - 1 };
@@ -53,11 +54,13 @@ DEVICE void forward(const Traits &t, const Learned &w, const i16 *const *base, c
   }
 }
 
-DEVICE u32 step_of(const Traits &t, i32 j, u32 visits, u32 scale, i32 gain) {
-  u32 step = (u32)((u64)t.step[j] * t.rate[visits] >> 16);
-  step = (u32)((u64)step * scale >> 16);
-  step = (u32)((u64)step * (u32)(gain >> 12) >> 12);
-  return step < 5 ? 5 : step > 32000 ? 32000 : step;
+// How far rows go from now on. scale: of all rates, 2^-16.
+DEVICE void set_pace(const Traits &t, Learned &w, u32 scale) {
+  for (i32 j = 0; j < t.models; j++)
+    for (i32 b = 0; b < BUCKETS; b++) {
+      u64 step = ((u64)t.step[j] * t.rate[b] >> 16) * scale >> 16;
+      w.pace[j][b] = pace_of((u32)(step * (u32)(w.gain[j][b] >> 12) >> 12));
+    }
 }
 
 // After class y. slots: where what was read stands, null: nowhere. scale: of all rates, 2^-16. used: rows
@@ -83,9 +86,9 @@ DEVICE void update(const Traits &t, Learned &w, const Table &table, u32 &used, u
     i32 j = is.row[r];
     if (!slots[j]) continue;
     u32 visits = visits_of(value[j]);
-    i32 &gain = w.gain[j][t.bucket[visits]];
+    i32 bucket = t.bucket[visits], &gain = w.gain[j][bucket];
     i16 *row = table.rows + (u64)payload_of(value[j]) * width;
-    i32 dot = learn_row(row, error, random, width, step_of(t, j, visits, scale, gain));
+    i32 dot = learn_row(row, error, random, width, w.pace[j][bucket]);
     i64 now = gain + (dot * of_gains >> 19);
     gain = now < LEAST_GAIN ? LEAST_GAIN : now > MOST_GAIN ? MOST_GAIN : (i32)now;
     *slots[j] = value[j] + ((u64)(visits < 255) << 32);
@@ -104,7 +107,7 @@ DEVICE void update(const Traits &t, Learned &w, const Table &table, u32 &used, u
     } else if (used < table.capacity) {  // the row that leaves what it says as it was
       u32 index = used++;
       i32 gain = w.gain[j][t.bucket[more]];
-      i16 step = (i16)step_of(t, j, visits, scale, gain), *row = table.rows + (u64)index * width;
+      i16 step = w.pace[j][t.bucket[visits]].step, *row = table.rows + (u64)index * width;
       PREFETCH(row + 16 * width);
       for (i32 i = 0; i < width; i++) row[i] = upper(error[i], step);
       row[was] = (i16)clamped(row[was] + (trust << 7) / ((gain >> 12) < 256 ? 256 : gain >> 12), ROW_LIMIT);

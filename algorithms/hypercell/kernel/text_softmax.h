@@ -95,18 +95,29 @@ DEVICE i32 softmax(const i16 *RESTRICT z, i32 width, i16 *RESTRICT p, u32 *total
   return top;
 }
 
-// The row one step along the gradient, step in 2^-15, rounded at random: `random` [width] is uniform over
-// 15 bits. Returns sum row * error before, in units of 2^-27 nats.
+// How far a row goes: step, 2^-15, and the greatest nudge that rounds it at random, 2^17 / step.
+struct Pace {
+  i16 step, fine;
+};
+
+DEVICE Pace pace_of(u32 step) {
+  step = step < 5 ? 5 : step > 32000 ? 32000 : step;
+  Pace pace = {(i16)step, (i16)(131071 / step)};
+  return pace;
+}
+
+// The row one step along the gradient, rounded at random: `random` [width] is uniform over 15 bits.
+// Returns sum row * error before, in units of 2^-27 nats.
 DEVICE i32 learn_row(i16 *RESTRICT row, const i16 *RESTRICT error, const i16 *RESTRICT random, i32 width,
-                     u32 step) {
-  i16 fine = (i16)(131071 / step), by = (i16)step, x[WIDEST];
+                     Pace pace) {
+  i16 fine = pace.fine, by = pace.step, x[WIDEST];
   i32 dot = 0;
   for (i32 i = 0; i < width; i++) dot += (i32)row[i] * (i32)error[i];
   for (i32 i = 0; i < width; i++) x[i] = upper(random[i], fine);
   for (i32 i = 0; i < width; i++) x[i] = (i16)(x[i] + error[i]);
   for (i32 i = 0; i < width; i++) x[i] = upper(x[i], by);
   for (i32 i = 0; i < width; i++) {
-    i16 now = (i16)(row[i] + x[i]); 
+    i16 now = (i16)(row[i] + x[i]);
     now = now > ROW_LIMIT ? (i16)ROW_LIMIT : now;
     row[i] = now < -ROW_LIMIT ? (i16)-ROW_LIMIT : now;
   }

@@ -25,7 +25,7 @@ struct Traits {
   u32 gene[MODELS], least[MATCHES];
   u64 mask[MODELS];                      // of the last eight bytes
   u32 step[MODELS];                      // of rows, 2^-15
-  u32 rate[256];                         // of steps, by visits before, 2^-16
+  u32 rate[BUCKETS];                     // of steps, by visits before, 2^-16
   u8 bucket[256];                        // of visits
   i32 rate_of_gains, rate_of_runs, rate_of_matches;  // 2^-16
   u32 end;                               // 2^-16
@@ -53,10 +53,11 @@ DEVICE void express(const u32 *genome, Traits &t) {
   }
   u32 decay = byte_of(rates, 1), lowest = growth(byte_of(rates, 2));
   for (u32 visits = 0; visits < 256; visits++) {
-    u32 down = (u32)((u64)log2_of(1 + visits) * decay >> 8), rate = exp2_down(down);
-    t.rate[visits] = rate > lowest ? rate : lowest;
     u32 bucket = visits < 2 ? 0 : log2_of(visits) >> 15;           // two to an octave
-    t.bucket[visits] = (u8)(bucket < BUCKETS ? bucket : BUCKETS - 1);
+    bucket = bucket < BUCKETS ? bucket : BUCKETS - 1;
+    t.bucket[visits] = (u8)bucket;
+    u32 down = (u32)((u64)log2_of(1 + visits) * decay >> 8), rate = exp2_down(down);
+    t.rate[bucket] = rate > lowest ? rate : lowest;                // of the most visits in it
   }
   t.end = byte_of(rates, 3) << 8;
   t.rate_of_gains = (i32)growth(byte_of(trust, 0)), t.rate_of_runs = (i32)growth(byte_of(trust, 1));

@@ -1,0 +1,220 @@
+"""Hypercell on text: organisms that find out which contexts to listen to, and one that then reads it all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from algorithms.base import Algorithm, Progress, Refused
+from algorithms.hashed_softmax import classes
+from algorithms.hypercell import grown_text, space, text
+from algorithms.hypercell.grown_text import Grown
+from algorithms.hypercell.text import P, Table
+from algorithms.hypercell.world import Ablation, Founder, Kernel, World, genes
+from tasks.native.build import library
+from tasks.sequence import SequenceSpec, only_bytes
+
+SEEDS = (1 << 62) - 1
+NAMED = {"hand": text.HAND}
+
+
+@dataclass
+class HypercellText(Algorithm):
+    """An organism reads the text through the contexts that its genome says, and is the predictor.
+
+    genome: hexadecimal, `hand` (contexts that a person chose) or `random`: organisms with random genomes
+    first live, breed and die in `geometry`, each reading `span` bytes, for as long as `lives` of them take
+    one after the other, and the one that cost least gives its genome to the one that reads all. Before
+    that come seasons in which a life is a quarter, a sixteenth ... as long; who lives at the end of one
+    founds the next. train_bytes: learn only so many bytes at the
+    text's end; 0 for all. memory: bytes of an organism's arena, at most.
+    adapt: go on learning within a segment, at adapt_rate of the first rates. chunk: bytes per tick.
+
+    Of the evolution: price: of a line of memory touched per byte, doubling: that halve what one is worth,
+    grace: by which a child may be behind its parent, all in nats per byte. half: lives after which worth
+    has fallen by half. cross: chance, in 1/256, that a child is crossed with a neighbour; mutation: that
+    one more gene is changed. founders: fraction of places that begin with somebody. Ablations:
+    reproduction, neighbours, heredity, one_location. save: absolute path of a file for the genome.
+    """
+
+    families: ClassVar[tuple[str, ...]] = ("sequence",)
+
+    genome: str = "hand"
+    train_bytes: int = 0
+    memory: int = 1 << 32
+    chunk: int = 4096
+    adapt: bool = False
+    adapt_rate: float = 0.6
+    geometry: str = "pond"
+    seasons: int = 3
+    lives: int = 24
+    span: int = 262_144
+    judged: float = 0.25
+    price: float = 0.004
+    doubling: float = 0.01
+    grace: float = 0.03
+    half: float = 0.33
+    cross: int = 96
+    mutation: int = 96
+    founders: float = 1.0
+    reproduction: bool = True
+    neighbours: bool = True
+    heredity: bool = True
+    one_location: bool = False
+    save: str = ""
+
+    def __post_init__(self) -> None:
+        self.adapts = self.adapt
+        self.genome = str(self.genome)
+        for name, least, most in (
+            ("train_bytes", 0, 1 << 32),
+            ("memory", 1, 1 << 40),
+            ("chunk", 64, 1 << 20),
+            ("seasons", 1, 8),
+            ("lives", 1, 1 << 20),
+            ("span", 1024, 1 << 30),
+            ("cross", 0, 255),
+            ("mutation", 0, 255),
+        ):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise Refused(f"algo.{name}={value}: must be a whole number from {least} to {most}")
+        for name, low, high in (
+            ("adapt_rate", 0.0, 1.0),
+            ("judged", 0.01, 1.0),
+            ("price", 0.0, 1.0),
+            ("doubling", 0.001, 10.0),
+            ("grace", 0.0, 10.0),
+            ("half", 0.01, 1000.0),
+            ("founders", 0.01, 1.0),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise Refused(
+                    f"algo.{name}={getattr(self, name)}: must be from {low:g} to {high:g}"
+                )
+        if self.genome != "random":
+            self.words = NAMED.get(self.genome) or text.parsed(self.genome)
+        if self.save and not Path(self.save).is_absolute():
+            raise Refused(f"algo.save={self.save}: must be an absolute path: the learner has its own folder")
+
+    def prepare(self, spec: SequenceSpec) -> None:
+        if unfit := only_bytes(spec, "algo=hypercell"):
+            raise Refused(unfit)
+        super().prepare(spec)
+        self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+        source = text.biology(0).source("cpu")
+        self.library = library(source, "text")
+        grown_text.kernel()
+        if self.genome == "random":
+            self.shape = (
+                space.build("here", {}) if self.one_location else space.geometry(str(self.geometry))
+            )
+
+    def train(self, data: dict[str, np.ndarray]) -> Generator[Progress, Any, Grown]:
+        learned = np.ascontiguousarray(data["text"][-self.train_bytes :], np.uint8)
+        if not len(learned):
+            raise Refused("the text to learn is empty; give at least one byte")
+        self._look_at(learned)
+        if self.genome == "random":
+            self.words = yield from self._evolve(learned)
+            if self.save:
+                Path(self.save).write_text(text.text_of(self.words) + "\n")
+        return (yield from self._read(learned))
+
+    def _look_at(self, learned: np.ndarray) -> None:
+        """Which bytes are classes, and how wide rows are."""
+        counts = np.bincount(learned, minlength=256).astype(np.uint64)
+        number, class_of, share = classes(counts)
+        self.width = next(width for width in text.WIDTHS if width >= number)
+        self.class_of = np.ascontiguousarray(class_of, np.uint8)
+        self.share = np.ascontiguousarray(share, np.float32)
+
+    def _world(self, learned: np.ndarray, span: int, table: Table, seed: int, alone: bool) -> World:
+        biology = text.biology(table.arena)
+        shape = space.build("here", {}) if alone else self.shape
+        ablation = Ablation(self.reproduction and not alone, self.neighbours, self.heredity)
+        tile = space.TILE if self.threads == 1 else max(1, shape.locations // (4 * self.threads))
+        world = World(Kernel(self.library, biology), shape, biology, seed, text.ECONOMY, ablation, tile)
+        params = world.space.params
+        for place, value in (
+            (P.BEGIN, len(learned) - span),
+            (P.SPAN, span),
+            (P.CHUNK, self.chunk),
+            (P.SEGMENT, self.spec.segment),
+            (P.WIDTH, table.width),
+            (P.BITS, table.bits),
+            (P.ROWS, table.rows),
+            (P.JUDGED, max(1, int(span * self.judged))),
+            (P.PRICE, round(self.price * text.NATS)),
+            (P.DOUBLE, max(1, round(self.doubling * text.NATS))),
+            (P.GRACE, round(self.grace * text.NATS)),
+            (P.HALF, max(1, round(self.half * span / self.chunk))),
+            (P.CROSS, self.cross),
+            (P.ARENA, table.arena),
+        ):
+            params[place] = value
+        world.feed(0, learned)
+        world.feed(1, self.class_of)
+        return world
+
+    def _read(self, learned: np.ndarray) -> Generator[Progress, Any, Grown]:
+        """One organism reads all of the text."""
+        table = text.table(len(learned), text.models_of(self.words), self.width, self.memory)
+        world = self._world(learned, len(learned), table, 0, alone=True)
+        world.found([Founder(0, genes(), self.words, (0,) * text.STATE)])
+        grown = Grown(
+            world, 0, table, self.class_of, self.share, self.spec.segment,
+            self.adapt_rate if self.adapt else 0.0,
+        )  # fmt: skip
+        registers = world.arrays["body"][0, 4 + text.GENES :]
+        while not registers[text.GROWN]:
+            world.run(world.tick + 1)
+            lost = float(registers[text.LOST]) / max(1, int(registers[text.SAID])) / 512
+            grown.refresh()
+            yield Progress(int(registers[text.READ]), len(learned), lost, grown)
+        return grown
+
+    def _evolve(self, learned: np.ndarray) -> Generator[Progress, Any, tuple[int, ...]]:
+        """The genome of whoever cost least in the last season."""
+        rng = np.random.default_rng([self.spec.seed, len(learned)])
+        founders = {at: self._random(rng) for at in self._founded_places(rng)}
+        whole = min(self.span, len(learned))
+        spans = [max(self.chunk, whole >> 2 * (self.seasons - 1 - k)) for k in range(self.seasons)]
+        ticks = [self.lives * -(-span // self.chunk) for span in spans]
+        best, before = next(iter(founders.values())), 0
+        for season, span in enumerate(spans):
+            table = text.table(span, text.MODELS, self.width, self.memory)
+            world = self._world(learned, span, table, self.spec.seed + season & SEEDS, alone=False)
+            world.found(self._founders(founders))
+            least = 1 << 30
+            while world.tick < ticks[season] and world.population:
+                world.run(min(world.tick + 4, ticks[season]), self.threads)
+                at, merit = world.champion()
+                if at >= 0 and merit >= 0 and (1 << 30) - merit < least:
+                    least, best = (1 << 30) - merit, tuple(int(w) for w in world.genome(at))
+                yield Progress(before + world.tick, sum(ticks), least / text.NATS)
+            before += ticks[season]
+            living = np.flatnonzero(world.arrays["energy"])
+            founders = {int(at): tuple(int(w) for w in world.genome(at)) for at in living}
+            founders[next(iter(founders), 0)] = best
+            self.world = world
+        return best
+
+    def _founded_places(self, rng: np.random.Generator) -> list[int]:
+        places = [at for at in range(self.shape.locations) if rng.random() < self.founders]
+        return places or [0]
+
+    def _founders(self, genomes: dict[int, tuple[int, ...]]) -> Iterator[Founder]:
+        for at, words in genomes.items():
+            yield Founder(at, genes(self.mutation, threshold=0), words, (0,) * text.STATE)
+
+    def _random(self, rng: np.random.Generator) -> tuple[int, ...]:
+        words = text.random_genome(rng)
+        while not text.models_of(words):
+            words = text.random_genome(rng)
+        return words
