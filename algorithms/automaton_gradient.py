@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from algorithms.counting import Counts, counting, kernel_text
 from tasks.native.build import library, opened
 
-READS = ["kernels/automaton_gradient.cpp"]
+READS = ["kernels/automaton_gradient.cpp", "kernels/automaton_gradient_events.h"]
 KERNEL = Path(__file__).parent / "kernels" / "automaton_gradient.cpp"
+EVENTS = KERNEL.with_name("automaton_gradient_events.h")
 GOALS = {"density": 0, "synchronise": 1}  # as the kernel has them
 LANES, PAD, WORDS = 4, 8, 16  # the kernel's
 
@@ -21,6 +23,7 @@ LANES, PAD, WORDS = 4, 8, 16  # the kernel's
 def kernel(radius: int) -> Any:
     """The compiled kernel for rules of this radius."""
     source = f"#define RADIUS {radius}\n{KERNEL.read_text(encoding='utf-8')}"
+    source = kernel_text(source, EVENTS.read_text(encoding="utf-8"))
     built = opened(library(source, f"automaton_gradient{radius}"))
     p, i32, f32 = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
     built.gradient.restype = None
@@ -42,6 +45,8 @@ class Gradient:
         self.work = np.empty(LANES * 2 * (width + PAD), np.float32)
         self.sum = np.empty(2 << 2 * radius, np.float32)
         self.out = np.empty(2, np.float32)
+        self.bytes = self.past.nbytes + self.work.nbytes + self.sum.nbytes + self.out.nbytes
+        self.counted = Counts(self.kernel, EVENTS.read_text()) if counting() else None
 
     def __call__(
         self, chance: np.ndarray, cells: np.ndarray, steps: int, words: np.ndarray

@@ -22,12 +22,13 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from algorithms.automaton_gradient import LANES, WORDS, Gradient, opposite
 from algorithms.base import Algorithm, Progress, Refused, Training
+from algorithms.counting import together
 from algorithms.rule_pictures import Rule, pictures
 from tasks.automaton import bits, torus
 from tasks.automaton.simulator import Simulator
@@ -128,6 +129,9 @@ class BackpropAutomaton(Algorithm):
     def train(self, data: dict[str, np.ndarray]) -> Training:
         if self.spec.goal == "life":
             return (yield from self._pairs(data))
+        if self.gradient.counted:
+            self.gradient.counted.restart()
+            self.simulator.take_counts()  # those of preparing
         rng = np.random.default_rng([self.spec.seed, int(data["seed"][0])])
         best = self.bests[int(data["seed"][0])] = Best(self.spec, rng)
         for _ in range(self.starts):
@@ -143,6 +147,15 @@ class BackpropAutomaton(Algorithm):
                 if found > here:
                     here, table, since = found, new, 0
         return Rule(best.table)
+
+    def counts(self) -> dict[str, Any] | None:
+        """What the gradient did, and the rings that decided which rule is the best. On pairs numpy does
+        all, which is counted apart."""
+        if self.spec.goal == "life" or not self.gradient.counted:
+            return None
+        return together(
+            self.gradient.counted.told(self.gradient.bytes), self.simulator.take_counts()
+        )
 
     def pictures(self, data: dict[str, np.ndarray]) -> dict[str, bytes]:
         best = self.bests.get(int(data["seed"][0]))

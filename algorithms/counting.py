@@ -118,3 +118,15 @@ class Counts:
         for name, number in zip(self.names, events, strict=True):
             self.events[name] = self.events.get(name, 0) + number
         self._sums = [one + more for one, more in zip(self._sums, sums, strict=True)]
+
+
+def together(*told: dict[str, Any]) -> dict[str, Any]:
+    """What several kernels have told, as one; their arrays stand side by side."""
+    sums: dict[str, Any] = {"operations": {}, "notes": []}
+    for one in told:
+        for kind, many in one["operations"].items():
+            sums["operations"][kind] = sums["operations"].get(kind, 0) + many
+        for name in ("read_bytes", "written_bytes", "communication_bytes", "peak_bytes"):
+            sums[name] = sums.get(name, 0) + one.get(name, 0)
+        sums["notes"] += one.get("notes", [])
+    return sums

@@ -156,7 +156,8 @@ def _declared(constants: dict[str, Any], name: str) -> dict[str, Any]:
             f"{name} does not say which families it takes; "
             'write in the class: families = ("classification",) or family = "sequence"'
         )
-    return {"families": families, **{k: constants.get(k) for k in ("access", "threads", "search", "ablations")}}
+    others = ("access", "threads", "search", "ablations")
+    return {"families": families, **{name: constants.get(name) for name in others}}
 
 
 def field_lines(choice: Choice) -> list[str]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every proof and benchmark that needs a GPU, in at most 28 minutes. Leaves Records in a folder that can
+# Every proof and benchmark that needs a GPU, in at most 32 minutes. Leaves Records in a folder that can
 # be kept as reports/published/<device>/.
 #
 #     BENCH_DATA=... tests/gpu_day.sh [FOLDER]      in an environment with: pip install -e '.[test]'
@@ -46,9 +46,12 @@ recipe="$shakespeare algo=backprop algo.device=cuda algo.dtype=bfloat16 algo.com
   step 180 transformer bench run $shakespeare algo=transformer algo.device=cuda algo.epochs=1 \
     algo.bf16=true results="$out"
   step 30 backprop_tuned bench run $shakespeare algo=backprop_tuned results="$out"
+  step 60 hypercell_text bench run $shakespeare algo=hypercell results="$out"  # on the CPU
 }
-step 180 tests python -m pytest -q -m gpu
+step 240 tests python -m pytest -q -m gpu
 step 120 hypercell python tests/benchmarks/hypercell_gpu.py
+step 120 hypercell_text_gpu bench measure --meter auto --results "$out" -- \
+  python tests/benchmarks/hypercell_gpu_text.py
 # Of CUDA's toolkit, or the wheel: pip install nvidia-cuda-sanitizer-api
 sanitizer=$(command -v compute-sanitizer || python -c 'import sysconfig, pathlib
 print(*pathlib.Path(sysconfig.get_path("purelib")).glob("nvidia/cu*/bin/compute-sanitizer"))')

@@ -24,6 +24,7 @@ from tests import emulated, hypercells
 from tests.biologies.messenger import MESSENGER
 from tests.biologies.toy_text import TOY_TEXT
 from tests.hypercells import Case
+from tests.test_hypercell_density import crowd
 
 NVRTC = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("cuda", "nvidia")),
@@ -204,6 +205,13 @@ def large(seed: int) -> tuple[Case, random.Random]:
         return hypercells.messenger_case(shape, luck, at, 10), luck
     n, noise = hypercells.SIZES[seed % 3], luck.choice([0, 0.1])
     return hypercells.parity_of(shape, luck, at, 10, n, noise), luck
+
+
+@pytest.mark.gpu
+@GPU
+@pytest.mark.parametrize(("size", "menu"), [((21, 3), 0), ((149, 3), 0), ((9, 1), 64)])
+def test_density_on_a_gpu_ends_in_the_bits_of_the_cpu(size: tuple[int, int], menu: int) -> None:
+    agree(crowd(menu, size), 4, [1, 19, 40, 140], persistent=False)
 
 
 @pytest.mark.gpu

@@ -50,7 +50,7 @@ class TestNamedGeometries:
 
 def test_the_smallest_is_the_one_that_errors_recommend() -> None:
     assert geometry("laptop").locations == 8
-    assert KNOWN == ["cluster", "h200", "laptop", "torus"]
+    assert KNOWN == ["cluster", "h200", "laptop", "pond", "torus"]
 
 
 def test_axes_that_are_not_named_have_length_1() -> None:
@@ -125,7 +125,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
-        Refused, match=r"geometry=desktop: .*known are cluster, h200, laptop, torus, or give"
+        Refused, match=r"geometry=desktop: .*known are cluster, h200, laptop, pond, torus, or give"
     ):
         geometry("desktop")
     with pytest.raises(Refused, match=r"no such file; give its absolute path"):

@@ -20,6 +20,7 @@ from tasks.native.build import library
 from tasks.sequence import SequenceSpec, only_bytes
 
 SEEDS = (1 << 62) - 1
+LOOKS_BACK = 8  # bytes of the longest context, and of what a match goes by at the least
 NAMED = {"hand": text.HAND}
 
 
@@ -28,7 +29,8 @@ class HypercellText(Algorithm):
     """An organism reads the text through the contexts that its genome says, and is the predictor.
 
     genome: hexadecimal, `hand` (contexts that a person chose) or `random`: organisms with random genomes
-    first live, breed and die in `geometry`, each reading `span` bytes, for as long as `lives` of them take
+    first live, breed and die in `geometry`, each learning `span` bytes and judged
+    by the `judged` that follow, for as long as `lives` of them take
     one after the other, and the one that cost least gives its genome to the one that reads all. Before
     that come seasons in which a life is a quarter, a sixteenth ... as long; who lives at the end of one
     founds the next. train_bytes: learn only so many bytes at the
@@ -52,14 +54,14 @@ class HypercellText(Algorithm):
     adapt_rate: float = 0.6
     geometry: str = "pond"
     seasons: int = 3
-    lives: int = 24
-    span: int = 262_144
-    judged: float = 0.25
-    price: float = 0.004
-    doubling: float = 0.01
+    lives: int = 60
+    span: int = 393_216
+    judged: int = 65_536
+    price: float = 0.002
+    doubling: float = 0.03
     grace: float = 0.03
     half: float = 0.33
-    cross: int = 96
+    cross: int = 128
     mutation: int = 96
     founders: float = 1.0
     reproduction: bool = True
@@ -77,6 +79,7 @@ class HypercellText(Algorithm):
             ("chunk", 64, 1 << 20),
             ("seasons", 1, 8),
             ("lives", 1, 1 << 20),
+            ("judged", 1, 1 << 30),
             ("span", 1024, 1 << 30),
             ("cross", 0, 255),
             ("mutation", 0, 255),
@@ -86,7 +89,6 @@ class HypercellText(Algorithm):
                 raise Refused(f"algo.{name}={value}: must be a whole number from {least} to {most}")
         for name, low, high in (
             ("adapt_rate", 0.0, 1.0),
-            ("judged", 0.01, 1.0),
             ("price", 0.0, 1.0),
             ("doubling", 0.001, 10.0),
             ("grace", 0.0, 10.0),
@@ -100,11 +102,18 @@ class HypercellText(Algorithm):
         if self.genome != "random":
             self.words = NAMED.get(self.genome) or text.parsed(self.genome)
         if self.save and not Path(self.save).is_absolute():
-            raise Refused(f"algo.save={self.save}: must be an absolute path: the learner has its own folder")
+            raise Refused(
+                f"algo.save={self.save}: must be an absolute path: the learner has its own folder"
+            )
 
     def prepare(self, spec: SequenceSpec) -> None:
         if unfit := only_bytes(spec, "algo=hypercell"):
             raise Refused(unfit)
+        if spec.segment < LOOKS_BACK:
+            raise Refused(
+                f"task.segment={spec.segment}: a genome looks back over up to {LOOKS_BACK} bytes, further "
+                f"than a segment; set task.segment={LOOKS_BACK} or more"
+            )
         super().prepare(spec)
         self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         source = text.biology(0).source("cpu")
@@ -134,27 +143,33 @@ class HypercellText(Algorithm):
         self.class_of = np.ascontiguousarray(class_of, np.uint8)
         self.share = np.ascontiguousarray(share, np.float32)
 
-    def _world(self, learned: np.ndarray, span: int, table: Table, seed: int, alone: bool) -> World:
+    def _world(
+        self, learned: np.ndarray, span: int, judged: int, table: Table, seed: int, alone: bool
+    ) -> World:
+        """Lives of span bytes before the text's last ones, by which they are judged."""
         biology = text.biology(table.arena)
         shape = space.build("here", {}) if alone else self.shape
         ablation = Ablation(self.reproduction and not alone, self.neighbours, self.heredity)
         tile = space.TILE if self.threads == 1 else max(1, shape.locations // (4 * self.threads))
-        world = World(Kernel(self.library, biology), shape, biology, seed, text.ECONOMY, ablation, tile)
+        kernel = Kernel(self.library, biology)
+        world = World(kernel, shape, biology, seed, text.ECONOMY, ablation, tile)
         params = world.space.params
         for place, value in (
-            (P.BEGIN, len(learned) - span),
-            (P.SPAN, span),
+            (P.BEGIN, len(learned) - judged - span),
+            (P.SPAN, span + judged),
             (P.CHUNK, self.chunk),
             (P.SEGMENT, self.spec.segment),
             (P.WIDTH, table.width),
             (P.BITS, table.bits),
             (P.ROWS, table.rows),
-            (P.JUDGED, max(1, int(span * self.judged))),
+            (P.JUDGED, judged),
+            (P.EXAM, len(learned) - judged),
             (P.PRICE, round(self.price * text.NATS)),
             (P.DOUBLE, max(1, round(self.doubling * text.NATS))),
             (P.GRACE, round(self.grace * text.NATS)),
-            (P.HALF, max(1, round(self.half * span / self.chunk))),
+            (P.HALF, max(1, round(self.half * (span + judged) / self.chunk))),
             (P.CROSS, self.cross),
+            (P.CHANGE, self.mutation),
             (P.ARENA, table.arena),
         ):
             params[place] = value
@@ -165,7 +180,7 @@ class HypercellText(Algorithm):
     def _read(self, learned: np.ndarray) -> Generator[Progress, Any, Grown]:
         """One organism reads all of the text."""
         table = text.table(len(learned), text.models_of(self.words), self.width, self.memory)
-        world = self._world(learned, len(learned), table, 0, alone=True)
+        world = self._world(learned, len(learned), 0, table, 0, alone=True)
         world.found([Founder(0, genes(), self.words, (0,) * text.STATE)])
         grown = Grown(
             world, 0, table, self.class_of, self.share, self.spec.segment,
@@ -183,13 +198,15 @@ class HypercellText(Algorithm):
         """The genome of whoever cost least in the last season."""
         rng = np.random.default_rng([self.spec.seed, len(learned)])
         founders = {at: self._random(rng) for at in self._founded_places(rng)}
-        whole = min(self.span, len(learned))
+        judged = max(1, min(self.judged, len(learned) // 4))  # of what nobody learns
+        whole = min(self.span, len(learned) - judged)
         spans = [max(self.chunk, whole >> 2 * (self.seasons - 1 - k)) for k in range(self.seasons)]
-        ticks = [self.lives * -(-span // self.chunk) for span in spans]
+        ticks = [self.lives * -(-(span + judged) // self.chunk) for span in spans]
         best, before = next(iter(founders.values())), 0
         for season, span in enumerate(spans):
             table = text.table(span, text.MODELS, self.width, self.memory)
-            world = self._world(learned, span, table, self.spec.seed + season & SEEDS, alone=False)
+            seed = self.spec.seed + season & SEEDS
+            world = self._world(learned, span, judged, table, seed, alone=False)
             world.found(self._founders(founders))
             least = 1 << 30
             while world.tick < ticks[season] and world.population:
@@ -199,8 +216,8 @@ class HypercellText(Algorithm):
                     least, best = (1 << 30) - merit, tuple(int(w) for w in world.genome(at))
                 yield Progress(before + world.tick, sum(ticks), least / text.NATS)
             before += ticks[season]
-            living = np.flatnonzero(world.arrays["energy"])
-            founders = {int(at): tuple(int(w) for w in world.genome(at)) for at in living}
+            living = np.flatnonzero(world.arrays["energy"]).tolist()
+            founders = {at: tuple(int(w) for w in world.genome(at)) for at in living}
             founders[next(iter(founders), 0)] = best
             self.world = world
         return best
@@ -211,7 +228,7 @@ class HypercellText(Algorithm):
 
     def _founders(self, genomes: dict[int, tuple[int, ...]]) -> Iterator[Founder]:
         for at, words in genomes.items():
-            yield Founder(at, genes(self.mutation, threshold=0), words, (0,) * text.STATE)
+            yield Founder(at, genes(rate=8, threshold=0), words, (0,) * text.STATE)
 
     def _random(self, rng: np.random.Generator) -> tuple[int, ...]:
         words = text.random_genome(rng)

@@ -25,9 +25,8 @@ ECONOMY = Economy(cap=1 << 29, settle=0, rent=0, breed=0, endowment=1 << 10)
 class P:
     """Places in params, as in the kernel."""
 
-    (BEGIN, SPAN, CHUNK, SEGMENT, WIDTH, BITS, ROWS, JUDGED, PRICE, DOUBLE, GRACE, HALF, CROSS) = (
-        range(13)
-    )
+    BEGIN, SPAN, CHUNK, SEGMENT, WIDTH, BITS, ROWS, JUDGED, EXAM, PRICE, DOUBLE, GRACE = range(12)
+    HALF, CROSS, CHANGE = range(12, 15)
     ARENA = 15
 
 
@@ -126,10 +125,12 @@ def random_genome(rng: np.random.Generator) -> tuple[int, ...]:
     def ranged(low: float, high: float) -> float:
         return float(low * (high / low) ** rng.random())
 
-    genes = [
-        int(rng.integers(1 << 13)) & int(rng.integers(1 << 13)) | int(rng.integers(2)) << 13 | int(rng.integers(4, 12)) << 16
-        for _ in range(MODELS)
-    ]
+    def any_gene() -> int:
+        """A quarter of all bits below ON; expressed or not; any rate."""
+        what = int(rng.integers(ON)) & int(rng.integers(ON))
+        return what | ON * int(rng.integers(2)) | int(rng.integers(4, 12)) << 16
+
+    genes = [any_gene() for _ in range(MODELS)]
     return genome(
         genes,
         lr=ranged(0.1, 2.0),
@@ -164,7 +165,9 @@ def parsed(text: str) -> tuple[int, ...]:
         )
     found = tuple(int(text[i : i + 8], 16) for i in range(0, 8 * GENES, 8))
     if not models_of(found):
-        raise Refused(f"algo.genome={text[:40]}…: expresses no model, so it could not tell bytes apart")
+        raise Refused(
+            f"algo.genome={text[:40]}…: expresses no model, so it could not tell bytes apart"
+        )
     return found
 
 
@@ -177,7 +180,9 @@ def described(words_of: tuple[int, ...]) -> str:
         parts = [str(i + 1) for i in range(8) if word >> i & 1]
         parts += [f"w{word >> 8 & 3}"] if word >> 8 & 3 else []
         parts += [
-            name for bit, name in ((COLUMN, "column"), (ABOVE, "above"), (FOLD, "folded")) if word & bit
+            name
+            for bit, name in ((COLUMN, "column"), (ABOVE, "above"), (FOLD, "folded"))
+            if word & bit
         ]
         said.append("+".join(parts) or "nothing")
     return ", ".join(said)

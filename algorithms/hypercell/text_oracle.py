@@ -68,11 +68,14 @@ class TextLife:
 
     def _read(self, here: Here, mind: Mind, until: int) -> None:
         params, state, data = here.space.params, here.state, here.space.data
-        start, first = state[READ], params[P.BEGIN]
-        fading = (65536 - int(mind.traits["end"])) * start // params[P.SPAN]
-        reading = Reading(mind, 65536 - fading)
-        text = data[0][first + start : first + until]
-        said = reading.read(text, start, params[P.SEGMENT], data[1])
+        start, learned = state[READ], params[P.SPAN] - params[P.JUDGED]
+        learns = start < learned
+        at = start if learns else start - learned
+        first = params[P.BEGIN if learns else P.EXAM] + at
+        fading = (65536 - int(mind.traits["end"])) * at // learned
+        reading = Reading(mind, 65536 - fading, learns)
+        text = data[0][first : first + until - start]
+        said = reading.read(text, at, params[P.SEGMENT], data[1])
         for register, more in zip((LOST, LINES, SAID), said, strict=True):
             state[register] = state[register] + more & WORD
         state[READ] = until
@@ -121,7 +124,7 @@ class TextLife:
                     genome[w] = gene
         for change in range(4):
             alter(genome, *here.roll(8 + change)[:2])
-            if luck[2] >> 8 * change & 255 >= rate:
+            if luck[2] >> 8 * change & 255 >= here.space.params[P.CHANGE]:
                 break
 
     def pack(self, here: Here, genome: Words, wanted: int) -> Words:

@@ -100,18 +100,28 @@ def claim(mind: Mind, hash_: int) -> int | None:
     return line + found
 
 
-class Reading:
-    """Some bytes of a stretch, learned at one pace. scale: of all rates, 2^-16."""
+def find(mind: Mind, hash_: int) -> int | None:
+    """The slot of a context that has been met."""
+    line, tag = hash_ >> 64 - mind.bits & -PROBES, hash_ << 40 & WIDE or 1 << 40
+    for i, slot in enumerate(mind.slots[line : line + PROBES].tolist()):
+        if slot & TAGS == tag or not slot:
+            return line + i if slot else None
+    return None
 
-    def __init__(self, mind: Mind, scale: int) -> None:
-        self.mind, self.scale, w, t = mind, scale, mind.learned, mind.traits
+
+class Reading:
+    """Some bytes of a stretch, learned at one pace. scale: of all rates, 2^-16. learns: False where they
+    are only predicted."""
+
+    def __init__(self, mind: Mind, scale: int, learns: bool) -> None:
+        self.mind, self.learns, w, t = mind, learns, mind.learned, mind.traits
         self.gain, self.run, self.match, self.pace = (
             w[n] for n in ("gain", "run", "match", "pace")
         )
         self.bucket, self.models = t["bucket"].tolist(), int(t["models"])
         names = ("rate_of_gains", "rate_of_runs", "rate_of_matches")
         self.of_gains, self.of_runs, self.of_matches = (int(t[n]) * scale >> 16 for n in names)
-        for j in range(self.models):
+        for j in range(self.models if learns else 0):
             for b in range(BUCKETS):
                 step = (int(t["step"][j]) * int(t["rate"][b]) >> 16) * scale >> 16
                 self.pace[j, b] = pace_of(step * (int(self.gain[j, b]) >> 12) >> 12 & WORD)
@@ -213,7 +223,7 @@ class Reading:
                 follow(mind.reader, t["least"].tolist(), int(text[i]))
             if 0 <= i - CLAIM < len(text):
                 look = looks[i - CLAIM]
-                look.slot = [claim(mind, hash_) for hash_ in look.hash]
+                look.slot = [(claim if self.learns else find)(mind, hash_) for hash_ in look.hash]
             if i < AHEAD:
                 continue
             look, y = looks[i - AHEAD], int(class_of[text[i - AHEAD]])
@@ -221,9 +231,10 @@ class Reading:
             z = self.forward(look, value)
             top, p, total = softmax(z)
             if (start + i - AHEAD) % SAMPLE == 0:
-                down = (log2_of(total) - (15 << 16) & WORD) * 355 >> 16
+                down = max(0, log2_of(total) - (15 << 16)) * 355 >> 16
                 lost += top - int(z[y]) + down
                 rows = sum(slot >> 31 & 1 for slot in value)
                 lines, said = lines + self.models + rows * (mind.width // 32), said + 1
-            self.update(look, value, p, y)
+            if self.learns:
+                self.update(look, value, p, y)
         return lost, lines, said

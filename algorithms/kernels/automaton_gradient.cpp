@@ -9,6 +9,10 @@
 //
 // Includes nothing and allocates nothing: memory comes from Python.
 
+#ifndef COUNT
+#define COUNT(event, many) ((void)0)  // counts only in a build for that: see algorithms/counting.py
+#endif
+
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -35,6 +39,7 @@ static void chances(const float* p, Chances* c) {
 
 // Two random numbers below 65536 from each of 16 xorshift generators (Marsaglia 2003).
 static inline void draw(u32* state, u32* out) {
+    COUNT(DRAWN, 1);
     for (int i = 0; i < WORDS; i++) {
         u32 z = state[i];
         z ^= z << 13;
@@ -56,6 +61,7 @@ static int forward(const Chances* c, u8* cells, int width, int steps, u32* rng, 
             middle[width + j] = middle[j];
         }
         for (int i = 0; i < width; i += 2 * WORDS) draw(rng, (u32*)(random + i));
+        COUNT(STEPPED, width);
         u8* seen = past + (long)t * width;
         for (int i = 0; i < width; i++) {
             u8 n = 0;
@@ -78,6 +84,7 @@ static int forward(const Chances* c, u8* cells, int width, int steps, u32* rng, 
 extern "C" void gradient(const float* p, const u8* configurations, int count, int width, int steps,
                          int goal, float limit, u32* rng, u8* past, float* work, float* sum, float* out) {
     Chances c;
+    COUNT(CALLED, 1);
     chances(p, &c);
     float visits[LANES][TABLE] = {};
     u8 cells[WIDEST + 2 * RADIUS];
@@ -90,15 +97,18 @@ extern "C" void gradient(const float* p, const u8* configurations, int count, in
             int before = 0;
             for (int i = 0; i < width; i++) before += cells[RADIUS + i] = x[i];
             int ones = forward(&c, cells, width, steps, rng, past + l * run);
+            COUNT(RING, 1), COUNT(CELL, width);
             int majority = 2 * (goal == DENSITY ? before : ones) > width;
             float share = (float)(majority ? ones : width - ones) / width;
             right += share;
             solved += share == 1.0f;
+            COUNT(FEW, !majority), COUNT(PULLED, majority ? width : 0), COUNT(AT_WILL, goal != DENSITY);
             float pull = goal == DENSITY ? 1.0f : 2.0f * share - 1.0f;
             float* g = work + 2 * l * stride;
             for (int i = 0; i < width; i++) g[i] = majority ? -pull : pull;
         }
         for (int t = steps - 1; t >= 0; t--) {
+            COUNT(BACK, LANES * width), COUNT(CLOSED, LANES);
             // The window of slopes moves along the row; what leaves it on the left is complete.
             Slopes window[LANES] = {};
             for (int i = 0; i < width; i++)
@@ -120,6 +130,7 @@ extern "C" void gradient(const float* p, const u8* configurations, int count, in
                 for (int i = 0; i < width; i++) {
                     float v = h[RADIUS + i];
                     v = v > limit ? limit : v;
+                    COUNT(LOW, v < -limit);
                     g[i] = v < -limit ? -limit : v;
                 }
             }

@@ -74,6 +74,7 @@ DEVICE u32 image_of(u32 at, u32 fold) {
 // The table as it is lived by.
 DEVICE void unfold(const u32 *genes, u32 fold, u32 *table) {
   for (i32 w = 0; w < TABLE_SIZE; w++) table[w] = 0;
+  LONG
   for (u32 at = 0; at < 1u << INPUTS; at++) {
     u32 image = image_of(at, fold), own = image < at ? image : at;
     COUNT(ENTRY, 1), COUNT(COPIED, image < at);
@@ -89,6 +90,7 @@ DEVICE void unfold(const u32 *genes, u32 fold, u32 *table) {
 // every second one has as many zeros.
 DEVICE void draw_cells(const Here &here, u32 spread, u64 *row) {
   u64 digits[7] = {};                                  // of the chance of a one, in 1/128, by lane
+  LONG
   for (u32 lane = 0; lane < BATCH; lane++) {
     u64 chance = 64 + spread * (lane / 2) / (BATCH / 2 - 1);
     for (i32 digit = 0; digit < 7; digit++) digits[digit] |= (chance >> digit & 1) << lane;
@@ -98,6 +100,7 @@ DEVICE void draw_cells(const Here &here, u32 spread, u64 *row) {
   u32 used = 0, tick = here.tick;
   bool common = here.space->params[P_COINS] != 0;
   Dice block;
+  LONG
   for (i32 i = 0; i < WIDTH; i++) {
     u64 cells = 0;
     for (i32 digit = spread ? 0 : 6; digit < 7; digit++) {
@@ -117,6 +120,7 @@ DEVICE void draw_cells(const Here &here, u32 spread, u64 *row) {
 DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, u32 &hits) {
   u64 row[ROW], other[ROW];
   draw_cells(here, spread, row);
+  LONG
   for (i32 i = WIDTH + RADIUS; i < ROW; i++) row[i] = 0;
   u64 ones = majority_of(row);
   i32 steps = (i32)here.space->params[P_STEPS], brief = (i32)here.space->params[P_BRIEF];
@@ -132,6 +136,7 @@ DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, u32 &hits) {
   for (i32 side = 0; side < 2; side++) {
     u64 lanes = side ? ones : ~ones;
     u32 many = (u32)POPCOUNT(lanes), right = (u32)POPCOUNT(solved & lanes) * WIDTH;
+    LONG
     for (i32 i = 0; i < WIDTH; i++) right += (u32)POPCOUNT(~(row[RADIUS + i] ^ ones) & lanes);
     COUNT(SIDE, many != 0), COUNT(WORSE, many && right * (BATCH / 2) / many < worst);
     if (many && right * (BATCH / 2) / many < worst) worst = right * (BATCH / 2) / many;

@@ -21,6 +21,7 @@ typedef unsigned long long u64;
 #define LEADING(x) __clz((i32)(x))         // zeros above the highest set bit; x != 0
 #define RESTRICT __restrict__
 #define PREFETCH(at) ((void)0)
+#define ALONE 1                            // a thread works on one number at a time
 #define APART ((void)0)                    // keeps a compiler from making one loop of two
 DEVICE void add64(i64 *to, i64 what) { atomicAdd((u64 *)to, (u64)what); }
 DEVICE u32 acquire(const u32 *from) {
@@ -32,6 +33,9 @@ DEVICE void release(u32 *to, u32 value) {
   asm volatile("st.release.gpu.u32 [%0], %1;" ::"l"(to), "r"(value) : "memory");
 }
 #else
+#ifndef ALONE
+#define ALONE 0
+#endif
 #define DEVICE static inline __attribute__((always_inline))
 #define UNROLL
 #define LONG

@@ -1,13 +1,14 @@
 // The text biology: an organism reads a text byte by byte, through contexts that its genome chooses.
 //
 // It begins with an empty memory and reads SPAN bytes, so many per tick: it predicts each, then learns it
-// by the delta rule (text_learn.h). At MARKS of its life it looks back: who has done worse than its parent
-// had at that age, by more than GRACE, starves. Who has read all is grown: it has what it is worth, half
-// as much for every DOUBLE by which it costs more than the best that it has heard of. Its cost is what it
-// loses per byte and, at PRICE, the lines of memory that it touches. What it is worth falls by half every
-// so many ticks, unless it has heard of none better, and with a 2^AGED-th it dies. The grown tell
-// neighbours their genomes, and the least cost that they have heard of, and send children, which are
-// crossed with the genome that was heard last.
+// by the delta rule (text_learn.h). Of the last JUDGED of them, which may lie elsewhere in the text, it
+// learns nothing: what it loses there is what it is judged by. At MARKS of its life it looks back: who
+// has done worse than its parent had at that age, by more than GRACE, starves. Who has read all is grown:
+// it has what it is worth, half as much for every DOUBLE by which it costs more than the best that it has
+// heard of. Its cost is what it loses per byte and, at PRICE, the lines of memory that it touches. What it
+// is worth falls by half every so many ticks, unless it has heard of none better, and with a 2^AGED-th it
+// dies. The grown tell neighbours their genomes, and the least cost that they have heard of, and send
+// children, which are crossed with the genome that was heard last.
 //
 // data[0]: the text; data[1]: the class of each byte, u8 [256]. Where P_SPAN is the whole text and nobody
 // has children, this is how the exported predictor is trained.
@@ -15,9 +16,9 @@
 enum {
   P_BEGIN, P_SPAN, P_CHUNK, P_SEGMENT,   // of the text, in bytes
   P_WIDTH, P_BITS, P_ROWS,               // classes; of the table: 2^BITS slots, so many rows
-  P_JUDGED,                              // bytes at the end of a life that are judged
+  P_JUDGED, P_EXAM,                      // bytes that are judged; where they begin
   P_PRICE, P_DOUBLE, P_GRACE,            // 2^-13 nats: of a line per byte; of a doubling; see above
-  P_HALF, P_CROSS,                       // ticks; chance in 1/256
+  P_HALF, P_CROSS, P_CHANGE,             // ticks; chances in 1/256: crossed; one more gene changed
   P_ARENA = 15                           // bytes of an arena
 };
 enum { MARKS = 4 };                      // at 1/16, 1/8, 1/4 and 1/2 of a life
@@ -71,19 +72,19 @@ DEVICE void begin(Here &here, Mind &mind) {
   for (u32 i = 0; i < WIDEST; i++) mind.seeds[i] = (u16)(i * 40503u + 1);
 }
 
-// Reads `many` bytes of a stretch of `span` bytes, from byte `from` of it on. `width` is known to the
-// compiler. Lookups run AHEAD of learning, so that memory is there when it is needed.
+// Reads `many` bytes of a stretch, from byte `from` of it on; `learned`: all that it will learn. `width` is
+// known to the compiler. Lookups run AHEAD of learning, so that memory is there when it is needed.
 enum { CLAIM = 8, AHEAD = 16, RING = 32 };
-DEVICE void read_some(Here &here, Mind &mind, const Table &table, const u8 *text, i64 from, i64 many, i64 span,
-                      i32 width) {
+DEVICE void read_some(Here &here, Mind &mind, const Table &table, const u8 *text, i64 from, i64 many,
+                      i64 learned, bool learns, i32 width) {
   const i64 *params = here.space->params;
   const u8 *class_of = (const u8 *)here.space->data[1];
   const Traits &t = mind.traits;
   Look ring[RING];
   i16 z[WIDEST], p[WIDEST];
   u32 lost = 0, lines = 0, said = 0;
-  u32 scale = 65536 - (u32)((u64)(65536 - t.end) * (u64)from / (u64)span);
-  set_pace(t, mind.learned, scale);
+  u32 scale = 65536 - (u32)((u64)(65536 - t.end) * (u64)from / (u64)learned);
+  if (learns) set_pace(t, mind.learned, scale);
   for (i64 i = 0; i < many + AHEAD; i++) {
     if (i < many) {
       if ((from + i) % params[P_SEGMENT] == 0) begin_segment(mind.reader);
@@ -96,7 +97,7 @@ DEVICE void read_some(Here &here, Mind &mind, const Table &table, const u8 *text
     if (at >= 0 && at < many) {
       Look &look = ring[at % RING];
       for (i32 j = 0; j < t.models; j++) {
-        u32 s = look.slot[j] = claim(table, look.hash[j]);
+        u32 s = look.slot[j] = learns ? claim(table, look.hash[j]) : find(table, look.hash[j]);
         u64 slot = s == NONE ? 0 : table.slots[s];
         u64 index = slot & ROW ? payload_of(slot) : 0;  // no branch: it could not be foreseen
         const u8 *row = (const u8 *)(table.rows + index * width);
@@ -121,20 +122,28 @@ DEVICE void read_some(Here &here, Mind &mind, const Table &table, const u8 *text
       lost += (u32)(top - z[y]) + (u32)((log2_of(total) - (15u << 16)) * 355ull >> 16);  // 2^-9 nats
       lines += (u32)(t.models + is.rows * (width / LANES)), said++;
     }
-    update(t, mind.learned, table, mind.used, slots, value, is, look, p, y, scale, mind.seeds, width);
+    if (learns)
+      update(t, mind.learned, table, mind.used, slots, value, is, look, p, y, scale, mind.seeds, width);
   }
   here.state[LOST] += lost, here.state[LINES] += lines, here.state[SAID] += said;
 }
 
 DEVICE void read_text(Here &here, Mind &mind, i64 many) {
   const i64 *params = here.space->params;
-  const u8 *text = (const u8 *)here.space->data[0] + params[P_BEGIN];
+  const u8 *text = (const u8 *)here.space->data[0];
   Table table = table_of(here);
-  i64 from = here.state[READ], span = params[P_SPAN];
-  switch (params[P_WIDTH]) {
-    case 64: read_some(here, mind, table, text, from, many, span, 64); break;
-    case 128: read_some(here, mind, table, text, from, many, span, 128); break;
-    default: read_some(here, mind, table, text, from, many, span, 256);
+  i64 from = here.state[READ], learned = params[P_SPAN] - params[P_JUDGED];
+  bool learns = from < learned;
+  text += params[learns ? P_BEGIN : P_EXAM];
+  if (!learns) from -= learned;
+  if (ALONE) {                           // no vectors to be made: once is enough
+    read_some(here, mind, table, text, from, many, learned, learns, (i32)params[P_WIDTH]);
+  } else {
+    switch (params[P_WIDTH]) {
+      case 64: read_some(here, mind, table, text, from, many, learned, learns, 64); break;
+      case 128: read_some(here, mind, table, text, from, many, learned, learns, 128); break;
+      default: read_some(here, mind, table, text, from, many, learned, learns, 256);
+    }
   }
   here.state[READ] += (u32)many;
 }

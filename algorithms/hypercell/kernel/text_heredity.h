@@ -37,7 +37,7 @@ DEVICE void alter(u32 *genome, u32 what, u32 r) {
   }
 }
 
-// rate: of mutation, in 1/256; ANEW: nothing is inherited.
+// rate: ANEW where nothing is inherited. Otherwise how many genes change does not evolve.
 DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
   const Mind &mind = *(const Mind *)here.arena;
   Dice d = roll(here, 0);
@@ -54,6 +54,6 @@ DEVICE void conceive(Here &here, u32 *genome, u32 *state, u32 rate) {
   for (u32 change = 0; change < 4; change++) {
     Dice e = roll(here, 8 + change);
     alter(genome, e.word[0], e.word[1]);
-    if ((more >> 8 * change & 255) >= rate) break;
+    if ((more >> 8 * change & 255) >= (u32)here.space->params[P_CHANGE]) break;
   }
 }

@@ -38,20 +38,28 @@ DEVICE void begin_learning(Learned &w, const Traits &t) {
 DEVICE void forward(const Traits &t, const Learned &w, const i16 *const *base, const u64 *value,
                     const Kinds &is, const Look &look, i32 width, i16 *z) {
   for (i32 i = 0; i < width; i++) z[i] = 0;
-  for (i32 m = 0; m < MATCHES; m++)
-    if (look.length[m])
-      add_class(z, width, look.expected[m], w.match[m][look.length[m]][look.expected[m]] >> 9);
+  for (i32 m = 0; m < MATCHES; m++) {
+    u32 at = look.expected[m];
+    if (look.length[m]) z[at] = bounded(z[at] + (w.match[m][look.length[m]][at] >> 9));
+  }
   for (i32 r = 0; r < is.runs; r++) {
     i32 j = is.run[r];
-    add_class(z, width, payload_of(value[j]), w.run[j][t.bucket[visits_of(value[j])]] >> 9);
-    APART;
+    u32 at = payload_of(value[j]);
+    z[at] = bounded(z[at] + (w.run[j][t.bucket[visits_of(value[j])]] >> 9));
   }
+  const i16 *row[MODELS];
+  i16 gain[MODELS];
   for (i32 r = 0; r < is.rows; r++) {
     i32 j = is.row[r];
-    i32 gain = w.gain[j][t.bucket[visits_of(value[j])]] >> 12;
-    add_row(z, base[j] + (u64)payload_of(value[j]) * width, width, gain);
+    row[r] = base[j] + (u64)payload_of(value[j]) * width;
+    gain[r] = (i16)(w.gain[j][t.bucket[visits_of(value[j])]] >> 12);
+  }
+  i32 r = 0;
+  for (; r + 1 < is.rows; r += 2) {
+    add_rows(z, row[r], gain[r], row[r + 1], gain[r + 1], width);
     APART;
   }
+  if (r < is.rows) add_row(z, row[r], width, gain[r]);
 }
 
 // How far rows go from now on. scale: of all rates, 2^-16.
@@ -92,7 +100,6 @@ DEVICE void update(const Traits &t, Learned &w, const Table &table, u32 &used, u
     i64 now = gain + (dot * of_gains >> 19);
     gain = now < LEAST_GAIN ? LEAST_GAIN : now > MOST_GAIN ? MOST_GAIN : (i32)now;
     *slots[j] = value[j] + ((u64)(visits < 255) << 32);
-    APART;
   }
   for (i32 r = 0; r < is.runs; r++) {
     i32 j = is.run[r];

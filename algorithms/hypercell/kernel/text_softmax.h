@@ -53,25 +53,31 @@ DEVICE u32 exp2_down(u32 x) {
   return (65536 - (u32)((u64)f * y >> 16)) >> (x >> 16);
 }
 
-// 2^(x / 16), rounded down: what a byte of a genome says where it spans octaves.
+// 2^(x / 16), off by at most a 2^-13th of it and then rounded down: what a byte of a genome says where it
+// spans octaves.
 DEVICE u32 growth(u32 x) {
   u32 up = exp2_down((16 - (x & 15)) << 12);        // 2^15 .. 2^16, but 2^15 for 0
   return x & 15 ? up << 1 >> (16 - (x >> 4)) : 1u << (x >> 4);
 }
 
-DEVICE void add_class(i16 *z, i32 width, u32 at, i32 weight) {
-  i16 where = (i16)at, what = (i16)weight;
+DEVICE i16 bounded(i32 z) { return (i16)clamped(z, LOGIT_LIMIT); }
+
+DEVICE void add_row(i16 *RESTRICT z, const i16 *RESTRICT row, i32 width, i16 gain) {
   for (i32 i = 0; i < width; i++) {
-    i16 now = (i16)(z[i] + ((i16)i == where ? what : 0));
+    i16 now = (i16)(z[i] + upper(row[i], gain));
     now = now > LOGIT_LIMIT ? (i16)LOGIT_LIMIT : now;
     z[i] = now < -LOGIT_LIMIT ? (i16)-LOGIT_LIMIT : now;
   }
 }
 
-DEVICE void add_row(i16 *RESTRICT z, const i16 *RESTRICT row, i32 width, i32 gain) {
-  i16 by = (i16)gain;
+// One row and then another, in one pass.
+DEVICE void add_rows(i16 *RESTRICT z, const i16 *RESTRICT row, i16 gain, const i16 *RESTRICT next, i16 its,
+                     i32 width) {
   for (i32 i = 0; i < width; i++) {
-    i16 now = (i16)(z[i] + upper(row[i], by));
+    i16 now = (i16)(z[i] + upper(row[i], gain));
+    now = now > LOGIT_LIMIT ? (i16)LOGIT_LIMIT : now;
+    now = now < -LOGIT_LIMIT ? (i16)-LOGIT_LIMIT : now;
+    now = (i16)(now + upper(next[i], its));
     now = now > LOGIT_LIMIT ? (i16)LOGIT_LIMIT : now;
     z[i] = now < -LOGIT_LIMIT ? (i16)-LOGIT_LIMIT : now;
   }

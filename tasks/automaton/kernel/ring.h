@@ -10,6 +10,9 @@
 #ifndef COUNT
 #define COUNT(event, many) ((void)0)                   // hypercell's builds may count: see counting.py
 #endif
+#ifndef LONG
+#define LONG                                           // hypercell's prelude.h: how far a GPU unrolls
+#endif
 
 enum {
   INPUTS = 2 * RADIUS + 1,
@@ -89,6 +92,7 @@ DEVICE void close_ring(u64 *row) {
 DEVICE void step_ring(const Ready &rule, u64 *from, u64 *to) {
   close_ring(from);
   COUNT(STEP, 1);
+  LONG
   for (i32 i = 0; i < WIDTH; i += CELLS) store_cells(to + RADIUS + i, next_cells(rule, from + i));
 }
 
@@ -96,6 +100,7 @@ DEVICE void step_ring(const Ready &rule, u64 *from, u64 *to) {
 DEVICE u64 uniform_at(const u64 *row, u64 zeros) {
   u64 all = ~0ull;
   COUNT(UNIFORM, 1);
+  LONG
   for (i32 i = 0; i < WIDTH; i++) all &= row[RADIUS + i] ^ zeros;
   return all;
 }
@@ -115,6 +120,7 @@ DEVICE i32 run_ring(const Ready &rule, u64 *row, u64 *other, i32 steps) {
   COUNT(FINISH, 1);
   if (done == steps) return done;
   step_ring(rule, row, other);
+  LONG
   for (i32 i = 0; i < WIDTH; i++) row[RADIUS + i] = other[RADIUS + i];
   return steps;
 }
@@ -124,6 +130,7 @@ DEVICE u64 majority_of(const u64 *row) {
   const i32 digits = 15;                               // WIDTH is below 2^15
   u64 count[digits] = {};
   COUNT(MAJORITY, 1);
+  LONG
   for (i32 i = 0; i < WIDTH; i++) {
     u64 carry = row[RADIUS + i];
     for (i32 d = 0; (WIDTH >> d) && carry; d++) {
