@@ -18,7 +18,7 @@ classes are a multiple of 16, and as few as leave 1 byte in 20,000 to the rest. 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -101,12 +101,15 @@ def kernel() -> ctypes.CDLL:
     return lib
 
 
-def classes(counts: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
-    """How many classes bytes of these counts [256] have, each byte's, and ln of its share of it."""
+def classes(
+    counts: np.ndarray, widths: Sequence[int] = WIDTHS
+) -> tuple[int, np.ndarray, np.ndarray]:
+    """How many classes bytes of these counts [256] have, each byte's, and ln of its share of it. widths: that
+    they may have, in 16 classes, the last 16."""
     order = np.argsort(-counts.astype(np.int64), kind="stable")
     ordered = counts[order]
     allowed = counts.sum() // RARE
-    width = next(w for w in WIDTHS if ordered[16 * w - (w < 16) :].sum() <= allowed)
+    width = next(w for w in widths if ordered[16 * w - (w < 16) :].sum() <= allowed)
     number = 16 * width
     class_of = np.empty(VOCAB, np.uint8)
     class_of[order] = np.minimum(np.arange(VOCAB), number - 1)

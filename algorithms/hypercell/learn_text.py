@@ -138,8 +138,8 @@ class HypercellText(Algorithm):
     def _look_at(self, learned: np.ndarray) -> None:
         """Which bytes are classes, and how wide rows are."""
         counts = np.bincount(learned, minlength=256).astype(np.uint64)
-        number, class_of, share = classes(counts)
-        self.width = next(width for width in text.WIDTHS if width >= number)
+        widths = [width // 16 for width in text.WIDTHS]
+        self.width, class_of, share = classes(counts, widths)
         self.class_of = np.ascontiguousarray(class_of, np.uint8)
         self.share = np.ascontiguousarray(share, np.float32)
 
@@ -198,6 +198,11 @@ class HypercellText(Algorithm):
         """The genome of whoever cost least in the last season."""
         rng = np.random.default_rng([self.spec.seed, len(learned)])
         founders = {at: self._random(rng) for at in self._founded_places(rng)}
+        if len(learned) < 4 * self.chunk:
+            raise Refused(
+                f"algo.genome=random: {len(learned)} bytes are too few to evolve on; give a text of at "
+                f"least 4 * algo.chunk={4 * self.chunk}, or a genome"
+            )
         judged = max(1, min(self.judged, len(learned) // 4))  # of what nobody learns
         whole = min(self.span, len(learned) - judged)
         spans = [max(self.chunk, whole >> 2 * (self.seasons - 1 - k)) for k in range(self.seasons)]

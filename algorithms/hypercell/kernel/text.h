@@ -119,6 +119,7 @@ DEVICE void read_some(Here &here, Mind &mind, const Table &table, const u8 *text
     forward(t, mind.learned, base, value, is, look, width, z);
     i32 top = softmax(z, width, p, &total);
     if ((from + at) % SAMPLE == 0) {
+      total = total > 1u << 15 ? total : 1u << 15;  // rounded down where one is all
       lost += (u32)(top - z[y]) + (u32)((log2_of(total) - (15u << 16)) * 355ull >> 16);  // 2^-9 nats
       lines += (u32)(t.models + is.rows * (width / LANES)), said++;
     }
