@@ -195,41 +195,57 @@ class HypercellText(Algorithm):
         return grown
 
     def _evolve(self, learned: np.ndarray) -> Generator[Progress, Any, tuple[int, ...]]:
-        """The genome of whoever cost least in the last season."""
-        rng = np.random.default_rng([self.spec.seed, len(learned)])
-        founders = {at: self._random(rng) for at in self._founded_places(rng)}
+        """The genome of whoever cost least in the last season.
+
+        Where nobody lives, or nobody can have children (an ablation) and all are grown, strangers found
+        the space anew: then this is a search among random genomes, with as many lives.
+        """
         if len(learned) < 4 * self.chunk:
             raise Refused(
                 f"algo.genome=random: {len(learned)} bytes are too few to evolve on; give a text of at "
                 f"least 4 * algo.chunk={4 * self.chunk}, or a genome"
             )
+        rng = np.random.default_rng([self.spec.seed, len(learned)])
+        sterile = self.one_location or not (self.reproduction and self.neighbours)
+        places = space.geometry(str(self.geometry)).locations if self.one_location else 1
         judged = max(1, min(self.judged, len(learned) // 4))  # of what nobody learns
         whole = min(self.span, len(learned) - judged)
         spans = [max(self.chunk, whole >> 2 * (self.seasons - 1 - k)) for k in range(self.seasons)]
-        ticks = [self.lives * -(-(span + judged) // self.chunk) for span in spans]
-        best, before = next(iter(founders.values())), 0
-        for season, span in enumerate(spans):
+        exams = [min(judged, max(self.chunk, span // 4)) for span in spans]
+        life = [
+            -(-(span + exam) // self.chunk) + 1 for span, exam in zip(spans, exams, strict=True)
+        ]
+        ticks = [places * self.lives * long for long in life]
+        best, done, number = self._random(rng), 0, 0
+        founders = self._strangers(rng)
+        for season, (span, exam) in enumerate(zip(spans, exams, strict=True)):
             table = text.table(span, text.MODELS, self.width, self.memory)
-            seed = self.spec.seed + season & SEEDS
-            world = self._world(learned, span, judged, table, seed, alone=False)
-            world.found(self._founders(founders))
-            least = 1 << 30
-            while world.tick < ticks[season] and world.population:
-                world.run(min(world.tick + 4, ticks[season]), self.threads)
-                at, merit = world.champion()
-                if at >= 0 and merit >= 0 and (1 << 30) - merit < least:
-                    least, best = (1 << 30) - merit, tuple(int(w) for w in world.genome(at))
-                yield Progress(before + world.tick, sum(ticks), least / text.NATS)
-            before += ticks[season]
+            least, begun = 1 << 30, done
+            while done < begun + ticks[season]:
+                seed, number = self.spec.seed + number & SEEDS, number + 1
+                world = self.world = self._world(learned, span, exam, table, seed, alone=False)
+                world.found(self._founders(founders))
+                rest = begun + ticks[season] - done
+                while world.tick < rest and world.population:
+                    if sterile and world.tick >= life[season]:
+                        break
+                    world.run(min(world.tick + 4, rest), self.threads)
+                    at, merit = world.champion()
+                    if at >= 0 and merit >= 0 and (1 << 30) - merit < least:
+                        least, best = (1 << 30) - merit, tuple(int(w) for w in world.genome(at))
+                    yield Progress(done + world.tick, sum(ticks), least / text.NATS)
+                done += world.tick
+                founders = self._strangers(rng)
             living = np.flatnonzero(world.arrays["energy"]).tolist()
-            founders = {at: tuple(int(w) for w in world.genome(at)) for at in living}
-            founders[next(iter(founders), 0)] = best
-            self.world = world
+            founders |= {at: tuple(int(w) for w in world.genome(at)) for at in living}
+            founders[0] = best
         return best
 
-    def _founded_places(self, rng: np.random.Generator) -> list[int]:
-        places = [at for at in range(self.shape.locations) if rng.random() < self.founders]
-        return places or [0]
+    def _strangers(self, rng: np.random.Generator) -> dict[int, tuple[int, ...]]:
+        """Random genomes, by the places where they begin."""
+        every = range(self.shape.locations)
+        places = [at for at in every if rng.random() < self.founders] or [0]
+        return {at: self._random(rng) for at in places}
 
     def _founders(self, genomes: dict[int, tuple[int, ...]]) -> Iterator[Founder]:
         for at, words in genomes.items():

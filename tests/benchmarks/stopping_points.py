@@ -60,6 +60,7 @@ TRIED: dict[str, list[Setting]] = {
         *(("ngram", "last_bytes", f"order={order}") for order in (4, 5, 7)),
         *(("hashed_softmax", "train_bytes", s) for s in (SOFTMAX_188, SOFTMAX_160, SOFTMAX_147)),
         *(("hashed_mlp", "train_bytes", s) for s in (MLP_160, MLP_142)),
+        *(("hypercell", "train_bytes", s) for s in ("", "genome=hand")),
         ("ppm", "last_bytes", ""),
         ("mixer", "last_bytes", ""),
         ("transformer", "epochs", "n_embd=32 n_head=1 batch_size=8 first_batch=2"),
@@ -70,6 +71,7 @@ TRIED: dict[str, list[Setting]] = {
         ("hashed_mlp", "train_bytes", f"embed=16 lr_shared=0.312 {GRAMMAR}"),
         ("hashed_mlp", "train_bytes", f"embed=32 lr_shared=0.312 {GRAMMAR}"),
         ("hashed_mlp", "train_bytes", f"embed=64 hidden=32 lr_shared=0.312 {GRAMMAR}"),
+        *(("hypercell", "train_bytes", s) for s in ("", "genome=hand")),
         ("ppm", "last_bytes", ""),
         ("mixer", "last_bytes", ""),
         ("transformer", "epochs", ""),
@@ -84,7 +86,8 @@ class Tried:
         self.name, self.size_field = name, size_field
         words = [f"algo.{word}" for word in text.split()]
         self.words = " ".join((["algo.adapt=true"] if adapt else []) + words)
-        self.choice = registry.find("algo", name)[0]
+        choices = registry.find("algo", name)
+        self.choice = next(c for c in choices if "sequence" in c.families)
         given = dict(word.removeprefix("algo.").split("=", 1) for word in self.words.split())
         defaults = self.choice.fields
         self.fields = defaults | {k: typed(defaults[k], value) for k, value in given.items()}
