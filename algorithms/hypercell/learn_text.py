@@ -21,14 +21,15 @@ from tasks.sequence import SequenceSpec, only_bytes
 
 SEEDS = (1 << 62) - 1
 LOOKS_BACK = 8  # bytes of the longest context, and of what a match goes by at the least
-NAMED = {"hand": text.HAND}
+NAMED = {"hand": text.HAND, "evolved": text.parsed(text.EVOLVED)}
 
 
 @dataclass
 class HypercellText(Algorithm):
     """An organism reads the text through the contexts that its genome says, and is the predictor.
 
-    genome: hexadecimal, `hand` (contexts that a person chose) or `random`: organisms with random genomes
+    genome: `evolved` (found by the same on tinyshakespeare), `hand` (contexts that a person chose), hexadecimal,
+    or `random`: organisms with random genomes
     first live, breed and die in `geometry`, each learning `span` bytes and judged
     by the `judged` that follow, for as long as `lives` of them take
     one after the other, and the one that cost least gives its genome to the one that reads all. Before
@@ -46,7 +47,7 @@ class HypercellText(Algorithm):
 
     families: ClassVar[tuple[str, ...]] = ("sequence",)
 
-    genome: str = "hand"
+    genome: str = "evolved"
     train_bytes: int = 0
     memory: int = 1 << 32
     chunk: int = 4096

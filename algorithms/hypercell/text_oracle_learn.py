@@ -26,7 +26,7 @@ from algorithms.hypercell.text_oracle_reader import (
 )
 
 DEEPEST, ROW_LIMIT, LOGIT_LIMIT = 5631, 24000, 16000
-WEIGHT_LIMIT, LEAST_GAIN, MOST_GAIN = 8 << 18, 1 << 18, (1 << 27) - 1
+WEIGHT_LIMIT, LEAST_GAIN, MOST_GAIN = 8 << 18, 1 << 18, (1 << 26) - 1
 PROBES, ROW, TAGS = 8, 1 << 31, WIDE << 40 & WIDE
 CLAIM, AHEAD, SAMPLE = 8, 16, 8  # bytes: lookups run ahead of learning; every eighth is counted
 
@@ -124,7 +124,7 @@ class Reading:
         for j in range(self.models if learns else 0):
             for b in range(BUCKETS):
                 step = (int(t["step"][j]) * int(t["rate"][b]) >> 16) * scale >> 16
-                self.pace[j, b] = pace_of(step * (int(self.gain[j, b]) >> 12) >> 12 & WORD)
+                self.pace[j, b] = pace_of(step * (int(self.gain[j, b]) >> 11) >> 14 & WORD)
 
     def _of_visits(self, j: int, slot: int) -> tuple[int, int]:
         """Place in gain, run and pace of model j."""
@@ -146,7 +146,7 @@ class Reading:
                 add(int(self.run[self._of_visits(j, slot)]) >> 9, slot & ROW - 1)
         for j, slot in enumerate(value):
             if slot & ROW:
-                gain = int(self.gain[self._of_visits(j, slot)]) >> 12
+                gain = int(self.gain[self._of_visits(j, slot)]) >> 11
                 add(self.mind.rows[slot & ROW - 1].astype(np.int64) * gain >> 16)
         return z
 
@@ -185,7 +185,7 @@ class Reading:
         row[:] = np.clip(
             row + ((random * fine >> 16) + error) * step // 65536, -ROW_LIMIT, ROW_LIMIT
         )
-        gain = int(self.gain[at]) + (dot * self.of_gains >> 19)
+        gain = int(self.gain[at]) + (dot * self.of_gains >> 18)
         self.gain[at] = min(max(gain, LEAST_GAIN), MOST_GAIN)
 
     def _learn_run(self, j: int, slot: int, error: np.ndarray, y: int) -> int:
@@ -201,9 +201,9 @@ class Reading:
         if index == mind.capacity:
             return 1 << 32 | y
         mind.raw["used"] = index + 1
-        gain = int(self.gain[j, self.bucket[more]]) >> 12
+        gain = int(self.gain[j, self.bucket[more]]) >> 11
         row = error * int(self.pace[at][0]) >> 16
-        row[was] += quotient(trust << 7, max(gain, 256))
+        row[was] += quotient(trust << 7, max(gain, 512))
         row[was] = min(max(int(row[was]), -ROW_LIMIT), ROW_LIMIT)
         mind.rows[index] = row
         return more << 32 | ROW | index

@@ -106,7 +106,7 @@ def express(genome: list[int], t: np.ndarray) -> None:
     t["end"] = byte_of(rates, 3) << 8
     t["rate_of_gains"], t["rate_of_runs"] = growth(byte_of(trust, 0)), growth(byte_of(trust, 1))
     t["rate_of_matches"] = 2 * growth(byte_of(trust, 2))
-    t["gain"] = min(growth(byte_of(trust, 3)), 32767) << 12
+    t["gain"] = min(growth(byte_of(trust, 3)), 16383) << 12
     t["least"] = [min(habits >> 4 * m & 15, LONGEST) for m in range(MATCHES)]
     t["runs"] = 1 + (habits >> 8 & 7)
     lazy = habits >> 11 & 7

@@ -199,7 +199,7 @@ DEVICE void tick_location(const Space &space, const Open *open, i32 opens, const
   }
   tally.count[BURNED] += due;
   energy -= due;
-  COUNT(SURVIVAL, 1), COUNT(LETTER, opens), COUNT(FERTILE, opens && space.fertile);
+  COUNT(SURVIVAL, 1), COUNT(LETTER, opens), COUNT(FERTILE, opens && space.fertile && !here.barren);
   if (energy > space.cap) {
     COUNT(CAP, 1);
     tally.count[BURNED] += energy - space.cap, tally.count[CAPPED]++;

@@ -58,13 +58,16 @@ DEVICE Table table_of(const Here &here) {
 }
 
 DEVICE void arrive(Here &here, const u32 *, u32) {
+  COUNT(ARRIVED, 1);
   for (i32 i = 0; i < PARENT; i++) here.state[i] = 0;
 }
 
 // The memory of one that has read nothing.
 DEVICE void begin(Here &here, Mind &mind) {
   Table table = table_of(here);
-  for (i64 i = 0; i < 1ll << table.bits; i++) table.slots[i] = 0;
+  i64 slots = 1ll << table.bits;
+  COUNT(BEGUN, 1), COUNT(CLEARED, slots);
+  for (i64 i = 0; i < slots; i++) table.slots[i] = 0;
   express(here.genome, mind.traits);
   begin_learning(mind.learned, mind.traits);
   begin_segment(mind.reader);
@@ -84,6 +87,7 @@ DEVICE void read_some(Here &here, Mind &mind, const Table &table, const u8 *text
   i16 z[WIDEST], p[WIDEST];
   u32 lost = 0, lines = 0, said = 0;
   u32 scale = 65536 - (u32)((u64)(65536 - t.end) * (u64)from / (u64)learned);
+  COUNT(CHUNK_READ, 1), COUNT(EXAMINED, !learns), COUNT(BYTE, many), COUNT(CONTEXT, many * t.models);
   if (learns) set_pace(t, mind.learned, scale);
   for (i64 i = 0; i < many + AHEAD; i++) {
     if (i < many) {
@@ -99,6 +103,7 @@ DEVICE void read_some(Here &here, Mind &mind, const Table &table, const u8 *text
       for (i32 j = 0; j < t.models; j++) {
         u32 s = look.slot[j] = learns ? claim(table, look.hash[j]) : find(table, look.hash[j]);
         u64 slot = s == NONE ? 0 : table.slots[s];
+        COUNT(PRESENT, s != NONE), COUNT(ROW_SOON, (slot & ROW) != 0);
         u64 index = slot & ROW ? payload_of(slot) : 0;  // no branch: it could not be foreseen
         const u8 *row = (const u8 *)(table.rows + index * width);
         for (i32 line = 0; line < width; line += LANES) PREFETCH(row + 2 * line);
@@ -121,6 +126,7 @@ DEVICE void read_some(Here &here, Mind &mind, const Table &table, const u8 *text
     if ((from + at) % SAMPLE == 0) {
       total = total > 1u << 15 ? total : 1u << 15;  // rounded down where one is all
       lost += (u32)(top - z[y]) + (u32)((log2_of(total) - (15u << 16)) * 355ull >> 16);  // 2^-9 nats
+      COUNT(SAMPLED, 1);
       lines += (u32)(t.models + is.rows * (width / LANES)), said++;
     }
     if (learns)
@@ -153,13 +159,16 @@ DEVICE void read_text(Here &here, Mind &mind, i64 many) {
 DEVICE i64 worth_of(const Here &here) {
   const i64 *params = here.space->params;
   u64 behind = here.state[COST] - here.state[BEST], since = behind ? here.state[GROWN] - 1 : 0;
+  COUNT(WORTH_ASKED, 1), COUNT(BEHIND, behind != 0);
   u64 down = (behind << 16) / (u64)params[P_DOUBLE] + (since << 16) / (u64)params[P_HALF];
+  COUNT(STILL, down >> 16 < AGED);
   return down >> 16 < AGED ? (i64)exp2_down((u32)down) << WORTH >> 16 : 0;
 }
 
 // At a mark: what it lost per byte since the last one. False: its parent had done better.
 DEVICE bool passes(Here &here, i32 mark) {
   u32 *state = here.state;
+  COUNT(MARKED, 1), COUNT(SAID_ANY, state[SAID] != 0), COUNT(HAS_PARENT, state[PARENT + mark] != 0);
   state[MARK + mark] = (u32)(((u64)state[LOST] << 4) / (state[SAID] ? state[SAID] : 1)) + 1;
   state[LOST] = state[LINES] = state[SAID] = 0;
   u32 parent = state[PARENT + mark];
@@ -169,7 +178,9 @@ DEVICE bool passes(Here &here, i32 mark) {
 DEVICE void grow_up(Here &here) {
   u32 *state = here.state, said = state[SAID] ? state[SAID] : 1;
   u64 lines = (u64)state[LINES] * (u64)here.space->params[P_PRICE];
+  COUNT(GREW_UP, 1), COUNT(SAID_ANY, state[SAID] != 0), COUNT(HEARD_BEST, state[BEST] != 0);
   state[COST] = (u32)((((u64)state[LOST] << 4) + lines) / said);
+  COUNT(OWN_BEST, !state[BEST] || state[COST] < state[BEST]);
   if (!state[BEST] || state[COST] < state[BEST]) state[BEST] = state[COST];
 }
 
@@ -178,6 +189,8 @@ DEVICE void hear(Here &here, Mind &mind) {
   for (i32 i = 0; i < here.heard; i++) {
     const u32 *signal = here.signals[i];
     mind.mated = 1;
+    COUNT(HEARD, 1), COUNT(HEARD_BEST, state[BEST] != 0);
+    COUNT(OWN_BEST, !state[BEST] || signal[S_BEST] < state[BEST]);
     for (i32 w = 0; w < GENES_OF_TEXT; w++) mind.mate[w] = signal[w];
     if (!state[BEST] || signal[S_BEST] < state[BEST]) state[BEST] = signal[S_BEST];
   }
@@ -186,6 +199,7 @@ DEVICE void hear(Here &here, Mind &mind) {
 // Brings what it has to so much.
 DEVICE void hold(Here &here, i64 energy) {
   i64 due = energy - here.energy;
+  COUNT(HELD, 1), COUNT(TOO_MUCH, due < 0);
   here.earned = due > 0 ? due : 0, here.spent = due < 0 ? -due : 0;
 }
 
@@ -194,21 +208,28 @@ DEVICE void live(Here &here) {
   u32 *state = here.state;
   Mind &mind = *(Mind *)here.arena;
   i64 span = params[P_SPAN], judged = span - params[P_JUDGED], from = state[READ];
+  COUNT(LIVE, 1), COUNT(AT_FIRST, !from);
   if (!from && !state[GROWN]) begin(here, mind), hold(here, YOUNG);
   hear(here, mind);
   if (from < span) {
     here.barren = 1;
+    COUNT(YOUTH, 1), COUNT(LEARNING, from < judged);
     i64 until = from + params[P_CHUNK];
     if (until > span) until = span;
     if (from < judged && until > judged) until = judged;
     read_text(here, mind, until - from);
-    for (i32 mark = 0; mark < MARKS; mark++)
+    for (i32 mark = 0; mark < MARKS; mark++) {
+      COUNT(UNMARKED, !state[MARK + mark]);
+      COUNT(OLD_ENOUGH, !state[MARK + mark] && until >= span >> (MARKS - mark));
       if (!state[MARK + mark] && until >= span >> (MARKS - mark) && until < judged && !passes(here, mark))
         hold(here, 0);
+    }
+    COUNT(EXAM_BEGINS, until == judged);
     if (until == judged) state[LOST] = state[LINES] = state[SAID] = 0;
     if (until < span) return;
     grow_up(here);
   }
+  COUNT(ADULT, 1);
   state[GROWN]++;
   hold(here, worth_of(here));
   here.tells = 1;
@@ -221,5 +242,6 @@ DEVICE void live(Here &here) {
 DEVICE u32 pack(Here &, const u32 *, u32 *, u32) { return 0; }
 
 DEVICE i64 merit(const Space &, const u32 *, const u32 *state) {
+  COUNT(MERIT, 1), COUNT(HAS_COST, state[GROWN] != 0);
   return state[GROWN] ? (1ll << 30) - state[COST] : -1;
 }

@@ -19,6 +19,7 @@ DEVICE u64 mixed(u64 x) {
 }
 
 DEVICE void forget(Reader &r) {
+  COUNT(FORGOT, 1);
   r.position = r.line = r.above = 0;
   for (i32 m = 0; m < MATCHES; m++) {
     r.found[m] = r.length[m] = 0;
@@ -36,6 +37,8 @@ DEVICE void begin_segment(Reader &r) {
 // least: bytes that each match goes by, at the least.
 DEVICE void follow(Reader &r, const u32 *least, u8 byte) {
   u8 small = (u8)(byte - 'A') < 26 ? byte | 32 : byte;
+  COUNT(FOLLOWED, 1), COUNT(CAPITAL, small != byte), COUNT(OTHER, (u8)(small - 'a') >= 26);
+  COUNT(OF_WORD, (u8)(small - 'a') < 26 || byte >= 128), COUNT(INDENTED, r.column < 254);
   r.history[0] = r.history[0] << 8 | byte;
   r.history[1] = r.history[1] << 8 | small;
   if ((u8)(small - 'a') < 26 || byte >= 128) {
@@ -49,9 +52,12 @@ DEVICE void follow(Reader &r, const u32 *least, u8 byte) {
   r.column = r.column < 254 ? r.column + 1 : r.column;
   if (byte == '\n') r.column = 0, r.above = r.line, r.line = r.position;
   for (i32 m = 0; m < MATCHES; m++) {
+    COUNT(MATCHING, least[m] != 0);
     if (!least[m] || r.position < least[m]) continue;
+    COUNT(CHAINED, 1), COUNT(CONTINUED, r.length[m] != 0);
     if (r.length[m] && r.past[r.found[m]] == byte) {
       r.length[m]++, r.found[m]++;
+      COUNT(LONGER, 1);
     } else {
       r.length[m] = 0;
     }
@@ -59,6 +65,7 @@ DEVICE void follow(Reader &r, const u32 *least, u8 byte) {
     if (!r.length[m]) {
       u32 at = r.last[m][chain], same = 0;
       while (same < at && same < 32 && r.past[at - 1 - same] == r.past[r.position - 1 - same]) same++;
+      COUNT(SOUGHT, 1), COUNT(SAME, same), COUNT(NOT_ALL, same < at), COUNT(DIFFERS, same < at && same < 32);
       if (same >= least[m]) r.length[m] = same, r.found[m] = at;
     }
     r.last[m][chain] = (u16)r.position;
@@ -81,12 +88,14 @@ DEVICE void look_at(const Reader &r, const Traits &t, const u8 *class_of, Look &
   u64 column = (r.column + 1) * 0xA24BAED4963EE407ull;
   u64 above = (at < r.line ? r.past[at] + 1 : 0) * 0x8CB92BA72F3D8DD7ull;
   place[0] = 0, place[1] = column, place[2] = above, place[3] = column + above;
+  COUNT(POSITION, 1), COUNT(UNDER_ONE, at < r.line);
   for (i32 j = 0; j < t.models; j++) {
     u32 gene = t.gene[j];
     look.hash[j] = mixed((r.history[gene >> FOLD_BIT & 1] & t.mask[j]) + words[gene >> WORD_BITS & 3] +
                          place[gene >> COLUMN_BIT & 3] + (u64)(j + 1) * 0x589965CC75374CC3ull);
   }
   for (i32 m = 0; m < MATCHES; m++) {
+    COUNT(EXPECTED, r.length[m] != 0);
     look.length[m] = r.length[m] < BUCKETS - 1 ? r.length[m] : BUCKETS - 1;
     look.expected[m] = r.length[m] ? class_of[r.past[r.found[m]]] : 0;
   }

@@ -28,10 +28,13 @@ DEVICE u64 tag_of(u64 hash) {
 DEVICE u32 find(const Table &t, u64 hash) {
   u32 line = line_of(t, hash);
   u64 tag = tag_of(hash);
+  COUNT(SEARCHED, 1);
   for (u32 i = line; i < line + PROBES; i++) {
+    COUNT(PROBED, 1), COUNT(ANOTHER, (t.slots[i] & TAGS) != tag);
     if ((t.slots[i] & TAGS) == tag) return i;
     if (!t.slots[i]) return NONE;
   }
+  COUNT(IN_VAIN, 1);
   return NONE;
 }
 
@@ -41,6 +44,7 @@ DEVICE u32 claim(const Table &t, u64 hash) {
   u64 tag = tag_of(hash);
   u64 *slots = t.slots + line;
   u32 known = 0, empty = 0;
+  COUNT(CLAIM_MADE, 1);
 #ifdef __AVX512F__
   typedef long long v8q __attribute__((vector_size(64)));
   v8q all = *(const v8q *)slots, wanted = v8q{} + (long long)tag;
@@ -48,21 +52,27 @@ DEVICE u32 claim(const Table &t, u64 hash) {
   empty = (u8)__builtin_ia32_cmpq512_mask(all, v8q{}, 0, 255);
 #else
   for (u32 i = 0; i < PROBES; i++) {
-    known |= (u32)((slots[i] & TAGS) == tag) << i;
-    empty |= (u32)(slots[i] == 0) << i;
+    u64 slot = slots[i];
+    known |= (u32)((slot & TAGS) == tag) << i;
+    empty |= (u32)(slot == 0) << i;
   }
 #endif
   u32 either = known ? known : empty;
   if (__builtin_expect(either != 0, 1)) {
     u32 i = (u32)LOWEST(either);
+    COUNT(KEPT, 1), COUNT(KNOWN, known != 0);
     slots[i] = known ? slots[i] : tag;
     return line + i;
   }
   u32 least = 256, found = NONE;
+  COUNT(FULL, 1);
   for (u32 i = 0; i < PROBES; i++) {
     u32 visits = visits_of(slots[i]);
+    COUNT(RIVAL_RUN, !(slots[i] & ROW) && visits);
+    COUNT(SHORTER, !(slots[i] & ROW) && visits && visits < least);
     if (!(slots[i] & ROW) && visits && visits < least) least = visits, found = line + i;
   }
+  COUNT(EVICTED, found != NONE);
   if (found != NONE) t.slots[found] = tag;
   return found;
 }

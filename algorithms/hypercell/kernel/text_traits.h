@@ -44,10 +44,12 @@ DEVICE u32 byte_of(u32 word, i32 which) { return word >> 8 * which & 255; }
 DEVICE void express(const u32 *genome, Traits &t) {
   u32 rates = genome[RATES], trust = genome[TRUST], habits = genome[HABITS];
   t.models = 0;
+  COUNT(EXPRESSION, 1);
   for (i32 j = 0; j < MODELS; j++) {
     u32 gene = genome[j];
     if (!(gene >> ON_BIT & 1)) continue;
     i32 octaves = (i32)byte_of(rates, 0) + 4 * ((i32)(gene >> RATE_BITS & 15) - 8);
+    COUNT(GENE, 1), COUNT(NOT_LOW, octaves >= 0);
     u32 step = growth((u32)(octaves < 0 ? 0 : octaves > 239 ? 239 : octaves));
     t.gene[t.models] = gene, t.mask[t.models] = bytes_of(gene), t.step[t.models++] = step;
   }
@@ -63,11 +65,12 @@ DEVICE void express(const u32 *genome, Traits &t) {
   t.rate_of_gains = (i32)growth(byte_of(trust, 0)), t.rate_of_runs = (i32)growth(byte_of(trust, 1));
   t.rate_of_matches = 2 * (i32)growth(byte_of(trust, 2));
   u32 gain = growth(byte_of(trust, 3));
-  t.gain = (i32)(gain < 32767 ? gain : 32767) << 12;
+  t.gain = (i32)(gain < 16383 ? gain : 16383) << 12;
   for (i32 m = 0; m < MATCHES; m++) {
     u32 least = habits >> 4 * m & 15;
     t.least[m] = least < LONGEST ? least : LONGEST;
   }
   t.runs = 1 + (i32)(habits >> 8 & 7);
+  COUNT(LAZY, (habits >> 11 & 7) != 0);
   t.sure = habits >> 11 & 7 ? ONE - (ONE >> (habits >> 11 & 7)) : ONE + 1;
 }
