@@ -11,9 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from algorithms.base import Algorithm, Progress, Refused
+from algorithms.counting import Counts, counting, kernel_text
 from algorithms.hashed_softmax import classes
 from algorithms.hypercell import grown_text, space, text
 from algorithms.hypercell.grown_text import Grown
+from algorithms.hypercell.layout import AXES
 from algorithms.hypercell.text import P, Table
 from algorithms.hypercell.world import Ablation, Founder, Kernel, World, genes
 from tasks.native.build import library
@@ -21,6 +23,9 @@ from tasks.sequence import SequenceSpec, only_bytes
 
 SEEDS = (1 << 62) - 1
 LOOKS_BACK = 8  # bytes of the longest context, and of what a match goes by at the least
+NOT_COUNTED = (
+    "of a predictor nothing is counted: its first answer, and that it is brought up to date"
+)
 NAMED = {"hand": text.HAND, "evolved": text.parsed(text.EVOLVED)}
 
 
@@ -28,8 +33,8 @@ NAMED = {"hand": text.HAND, "evolved": text.parsed(text.EVOLVED)}
 class HypercellText(Algorithm):
     """An organism reads the text through the contexts that its genome says, and is the predictor.
 
-    genome: `evolved` (found by the same on tinyshakespeare), `hand` (contexts that a person chose), hexadecimal,
-    or `random`: organisms with random genomes
+    genome: `evolved` (found by the same on tinyshakespeare), `hand` (contexts that a person chose),
+    hexadecimal, or `random`: organisms with random genomes
     first live, breed and die in `geometry`, each learning `span` bytes and judged
     by the `judged` that follow, for as long as `lives` of them take
     one after the other, and the one that cost least gives its genome to the one that reads all. Before
@@ -117,8 +122,11 @@ class HypercellText(Algorithm):
             )
         super().prepare(spec)
         self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-        source = text.biology(0).source("cpu")
-        self.library = library(source, "text")
+        source, table = text.biology(0).source("cpu"), text.biology(0).events() or ""
+        self.library = library(kernel_text(source, table), "text")
+        lib = Kernel(self.library, text.biology(0)).lib
+        self.counted = Counts(lib, table) if counting() else None
+        self.most_bytes = 0  # of a space
         grown_text.kernel()
         if self.genome == "random":
             self.shape = (
@@ -129,12 +137,23 @@ class HypercellText(Algorithm):
         learned = np.ascontiguousarray(data["text"][-self.train_bytes :], np.uint8)
         if not len(learned):
             raise Refused("the text to learn is empty; give at least one byte")
+        if self.counted:
+            self.counted.restart()
         self._look_at(learned)
         if self.genome == "random":
             self.words = yield from self._evolve(learned)
             if self.save:
                 Path(self.save).write_text(text.text_of(self.words) + "\n")
         return (yield from self._read(learned))
+
+    def counts(self) -> dict[str, Any] | None:
+        """What organisms did, those among which the genome evolved included."""
+        if not self.counted:
+            return None
+        told = self.counted.told(self.most_bytes)
+        events = self.counted.events
+        told["communication_bytes"] = sum(events[f"SENT_{axis}"] for axis in range(AXES))
+        return told | {"notes": [NOT_COUNTED]}
 
     def _look_at(self, learned: np.ndarray) -> None:
         """Which bytes are classes, and how wide rows are."""
@@ -154,6 +173,7 @@ class HypercellText(Algorithm):
         tile = space.TILE if self.threads == 1 else max(1, shape.locations // (4 * self.threads))
         kernel = Kernel(self.library, biology)
         world = World(kernel, shape, biology, seed, text.ECONOMY, ablation, tile)
+        self.most_bytes = max(self.most_bytes, world.layout.bytes)
         params = world.space.params
         for place, value in (
             (P.BEGIN, len(learned) - judged - span),

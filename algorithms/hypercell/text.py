@@ -122,8 +122,8 @@ EVOLVED = (
     "000c2006000a180f000a220f000b1c1700030a06000c20030005199f000d"
     "200100060b99000324000003310100040d0b325d65ffc1ff8d8a00000063"
 )
-"""What hypercell found on tinyshakespeare (a draw of seed 105) from random genomes; `reports/published` has the
-run, what it spent, and those that found less."""
+"""What hypercell found on tinyshakespeare (a draw of seed 105) from random genomes; `reports/published` has
+the run, what it spent, and those that found less."""
 
 
 def random_genome(rng: np.random.Generator) -> tuple[int, ...]:

@@ -79,6 +79,11 @@ TRIED: dict[str, list[Setting]] = {
 }
 
 
+def on_text(name: str) -> registry.Choice:
+    """An algorithm's yaml for texts."""
+    return next(c for c in registry.find("algo", name) if "sequence" in c.families)
+
+
 class Tried:
     """A setting of an algorithm, trained on the last so many bytes of every draw."""
 
@@ -86,8 +91,7 @@ class Tried:
         self.name, self.size_field = name, size_field
         words = [f"algo.{word}" for word in text.split()]
         self.words = " ".join((["algo.adapt=true"] if adapt else []) + words)
-        choices = registry.find("algo", name)
-        self.choice = next(c for c in choices if "sequence" in c.families)
+        self.choice = on_text(name)
         given = dict(word.removeprefix("algo.").split("=", 1) for word in self.words.split())
         defaults = self.choice.fields
         self.fields = defaults | {k: typed(defaults[k], value) for k, value in given.items()}
@@ -146,7 +150,7 @@ def main() -> None:
     for name, size_field, text in TRIED[args.text]:
         if args.only and name not in args.only:
             continue
-        able = "adapt" in registry.find("algo", name)[0].fields
+        able = "adapt" in on_text(name).fields
         for adapt in (False, True) if able else (None,):
             tried = Tried(name, size_field, text, adapt)
             nats, seconds = tried.measured(most, task, draws)

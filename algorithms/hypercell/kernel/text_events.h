@@ -15,7 +15,7 @@
   /* ... a slot is emptied */ \
   _(CLEARED, 0, 8) \
   /* a genome is expressed: which genes are, rates by visits, habits */ \
-  _(EXPRESSION, 4 * GENES_OF_TEXT, 0, 1344, 520) \
+  _(EXPRESSION, 4 * GENES_OF_TEXT, 0, 1330, 520) \
   /* ... one is: its mask, its rate in octaves */ \
   _(GENE, 0, 0, 40, 18) \
   /* ... not below the least */ \
