@@ -101,12 +101,11 @@ def arrays(world: World) -> list[np.ndarray]:
 
 
 PONDS: list[tuple[Ablation, int, dict[str, Any]]] = [  # every event happens in one of them
-    (Ablation(), 60, {"read": words(400, 1).upper()[:200] + words(400, 1)}),
-    (Ablation(), 40, {"WIDTH": 128, "ROWS": 4000, "BITS": 11}),
-    (Ablation(heredity=False), 60, {}),
-    (Ablation(), 70, {"GRACE": 60}),
-    (Ablation(reproduction=False), 30, {"WIDTH": 256, "SPAN": 900, "ROWS": 3000, "BITS": 12}),
-    (Ablation(), 40, {"SPAN": 2000, "SEGMENT": 1500, "CHUNK": 300}),
+    (Ablation(), 40, {"read": words(400, 1).upper()[:200] + words(400, 1)}),
+    (Ablation(), 12, {"WIDTH": 128, "ROWS": 4000, "BITS": 11, "SEGMENT": 1500}),
+    (Ablation(heredity=False), 30, {}),
+    (Ablation(), 50, {"GRACE": 60}),
+    (Ablation(reproduction=False), 12, {"WIDTH": 256, "ROWS": 3000, "BITS": 12}),
 ]
 
 
