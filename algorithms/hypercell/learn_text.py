@@ -120,10 +120,6 @@ class HypercellText(Algorithm):
                 f"task.segment={spec.segment}: a genome looks back over up to {LOOKS_BACK} bytes, further "
                 f"than a segment; set task.segment={LOOKS_BACK} or more"
             )
-        # Refused now where memory is too small for the narrowest rows; how wide they are, a text tells.
-        if self.genome != "random":
-            size = min(spec.train_bytes, self.train_bytes or spec.train_bytes)
-            text.table(size, text.models_of(self.words), text.WIDTHS[0], self.memory)
         super().prepare(spec)
         self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         source, table = text.biology(0).source("cpu"), text.biology(0).events() or ""
