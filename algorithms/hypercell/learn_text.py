@@ -111,6 +111,8 @@ class HypercellText(Algorithm):
             raise Refused(
                 f"algo.save={self.save}: must be an absolute path: the learner has its own folder"
             )
+        if self.save and not Path(self.save).parent.is_dir():  # before the evolution, not after it
+            raise Refused(f"algo.save={self.save}: there is no folder {Path(self.save).parent}")
 
     def prepare(self, spec: SequenceSpec) -> None:
         if unfit := only_bytes(spec, "algo=hypercell"):
