@@ -107,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
 
     replay = add("replay", "repeat a run: the same configuration and the same draw")
     replay.add_argument("run", help="a run, the start of one, or: last")
+    replay.add_argument("words", nargs="*", metavar="tracker=NAME", help="no tracker follows unasked")
     results(replay)
 
     board = add("leaderboard", "rank all runs and write leaderboard.csv")
@@ -261,7 +262,7 @@ def dispatch(options: argparse.Namespace) -> int:
     if options.command == "replay":
         from harness.run_command import replay
 
-        return replay(options.run, options.results)
+        return replay(options.run, options.results, options.words)
     if options.command == "list":
         from harness.list_command import list_choices
 

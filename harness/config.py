@@ -24,7 +24,8 @@ APART = (
     "meter",
     "process",
     "energy",
-)  # a process is of bench tune alone, a table of joules of bench count
+    "tracker",
+)  # a process is of bench tune alone, a table of joules of bench count, and no run depends on its tracker
 METERS = (
     "nvml",
     "rapl",
@@ -119,6 +120,7 @@ class Config:
     budget: dict[str, Any] = field(default_factory=dict)
     tune: dict[str, Any] = field(default_factory=dict)
     energy: str = ""
+    tracker: Choosing | None = None
 
 
 NESTED: dict[str, type] = {
@@ -222,6 +224,7 @@ def _resolve(words: list[str]) -> Config:
         budget=resolved["budget"],
         tune=resolved["tune"],
         energy=_energy(chosen.get("energy", resolved["energy"]), apart["energy"]),
+        tracker=_tracker(chosen.get("tracker", "none"), apart["tracker"]),
         seed=in_range("seed", resolved["seed"], 0, 2**63 - 1),
         overrides=words,
     )
@@ -244,6 +247,24 @@ def _process(name: Any, overrides: list[Override]) -> Choosing | None:
         known = ", ".join(registry.names("process"))
         raise BadInputError(f"which process? say process=NAME, one of: {known}")
     return _with_fields("process", name, registry.find("process", name), overrides)[0]
+
+
+def _tracker(name: Any, overrides: list[Override]) -> Choosing:
+    """Who follows the run; none where nobody is named."""
+    if not isinstance(name, str) or not name:
+        known = ", ".join(registry.names("tracker"))
+        raise BadInputError(f"which tracker? say tracker=NAME, one of: {known}")
+    return _with_fields("tracker", name, registry.find("tracker", name), overrides)[0]
+
+
+def tracker_of(words: list[str]) -> Choosing:
+    """Who follows a run that has no other words."""
+    overrides = _parse(words)
+    named = [o.value() for o in overrides if o.key_or_group == "tracker"]
+    rest = [o for o in overrides if o.key_or_group.startswith("tracker.")]
+    if len(named) + len(rest) < len(overrides):
+        raise BadInputError(f"{' '.join(words)}: only tracker=NAME and its fields can be said here")
+    return _tracker(named[-1] if named else "none", rest)
 
 
 def _energy(name: Any, overrides: list[Override]) -> str:
@@ -298,7 +319,7 @@ def _check(override: Override, groups: dict[str, registry.Choice]) -> None:
             raise BadInputError(
                 f"there is no field {key}{did_you_mean(key, [*top, *GROUPS, *APART])}; there are: "
                 f"{', '.join(sorted(set(top) - NESTED.keys()))}, and limits.*, curve.*, budget.*, tune.*, "
-                "task.*, algo.*, meter.*, process.*"
+                "task.*, algo.*, meter.*, process.*, tracker.*"
             )
         known, inside, rest = dict.fromkeys(top), "there are", key
     name = rest.partition(".")[0]

@@ -5,6 +5,7 @@ start here:
   bench list                                      what there is to choose from
   bench run task=nanogpt algo=ngram               one measured run
   bench leaderboard                               what the runs so far say
+  bench report                                    the same as one page to look at
 """
 
 RUN_EPILOG = """\
@@ -16,9 +17,15 @@ examples:
   bench run task=sparse_parity algo=./mine.py:Mine    (bench new algorithm mine.py)
   bench run --dry-run -m task=nanogpt algo=ngram algo.order=4,5,6,7
   bench run suite=tinyshakespeare seed=0,1,2,3,4      every algorithm at every bar (then: bench front)
+  bench run task=nanogpt algo=ngram tracker=wandb     told to Weights & Biases as well (bench dashboard)
 
 fields: bench list NAME shows those of a task, an algorithm or a meter. Besides these:
   seed=0 repeats=N threads=N results=DIR limits.train_s=S limits.memory_gb=GB
+  tracker=wandb tracker.project=P tracker.group=G tracker.tags=[a,b] tracker.mode=online
+
+A tracker hears of a run and has no part in it: Record, hashes and exit code are as without. Without a key
+wandb stays offline and the command says how to send the run later. Likewise for curve, count, suites and -m,
+for tune (a W&B run for every trial, in a group by the search) and exam (by the exam; job type = side).
 """
 
 
@@ -132,6 +139,34 @@ examples:
   bench plot front --out front.svg            energy against score, with the bars and the Pareto front
   bench plot curve --task tinyshakespeare     score against energy as training went on (bench curve)
   bench plot trace last --out trace.png       power over time, phases shaded (a run with a sensor)
+"""
+
+REPORT_EPILOG = """\
+examples:
+  bench report                                      results/report.html, one file that opens from disk
+  bench report --results results --results results/exams --out page.html
+  bench report --csv figures                        besides, every figure of the page as a CSV file
+  bench report --serve                              a page that follows bench run while it goes on
+
+On it: verdicts, boards, energy against score, curves, power traces, the cube with its empty cells, how far
+cheap metrics can be trusted, and every Record with its sources, intervals and hashes. It loads nothing from
+anywhere, so that it can be sent to anybody; of traces it has the newest 200, of pictures 12 MiB. It holds
+the Records whole, paths in their settings included. --serve answers this machine alone and takes no lock:
+it reads again only what has changed, only when somebody looks, at the lowest priority and for a tenth of
+one core at most; Ctrl-C ends it. A sensor of the whole machine sees even that: where it matters, close the
+page while a run is measured.
+"""
+
+DASHBOARD_EPILOG = """\
+examples:
+  bench run -m task=sparse_parity algo=hypercell,backprop seed=0,1,2 tracker=wandb
+  bench dashboard                                 writes results/dashboard.json: what would be saved
+  bench dashboard --publish --entity my-team      saves a workspace and a report at W&B
+
+The report has a grid for every board of the Records (task, variant, access, source, device class): energy
+against score, bars by algorithm, the table of runs; then curves with joules on the x axis, training, and
+power traces. It shows what is at W&B: runs that were tracked, offline ones once they were sent (wandb sync).
+Published again, both are saved anew beside the old ones.
 """
 
 METERS_EPILOG = """\

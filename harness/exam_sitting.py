@@ -228,16 +228,18 @@ class Sitting:
             machine=self.plan["machine"],
         )
         run = ExamRun(config, SILENT, nonce, place, self.said)
-        with Display(self.console, f"pair {pair} of {of} · {side} {config.algo.name}") as show:
-            run.hooks = Hooks(lambda line: None, show.watch)
-            try:
-                record = run.execute()
-            except BadInputError as error:
-                raise BadInputError(
-                    f"the {side} ({config.algo.name}) refused: {error}"
-                    + ("; or name another with baseline=NAME" if side == BASELINE else "")
-                ) from None
-        keep(record, self.store)
+        with run.tracking as tracking:
+            with Display(self.console, f"pair {pair} of {of} · {side} {config.algo.name}") as show:
+                run.hooks = Hooks(lambda line: None, show.watch)
+                try:
+                    record = run.execute()
+                except BadInputError as error:
+                    raise BadInputError(
+                        f"the {side} ({config.algo.name}) refused: {error}"
+                        + ("; or name another with baseline=NAME" if side == BASELINE else "")
+                    ) from None
+            keep(record, self.store)
+            tracking.finish(record)
         keep_log(run.log, self.store.folder / "logs" / f"{record.run}.log")
         self._check(run, record, side)
 

@@ -14,7 +14,13 @@ from metrics.record import Interval
 from reports.console import table_console
 from reports.units import interval, scaled
 
-GROUPS = {"task": "tasks", "algo": "algorithms", "meter": "meters", "process": "processes"}
+GROUPS = {
+    "task": "tasks",
+    "algo": "algorithms",
+    "meter": "meters",
+    "process": "processes",
+    "tracker": "trackers",
+}
 
 
 def list_choices(name: str | None) -> int:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness import registry
-from harness.config import Choosing, Config, configure
+from harness.config import Choosing, Config, configure, tracker_of
 from harness.errors import BadInputError
 from harness.found import sha256
 from harness.load import is_file_target, own_fault
@@ -85,8 +85,11 @@ def run(words: list[str], multirun: bool, dry: bool, seat: type[Run] = Run) -> i
     return 2 if failed or done < len(runs) or seated.interrupted else 0
 
 
-def replay(name: str, results: str) -> int:
-    """The same configuration, seed, nonce and repeats as an earlier run, as a new Record."""
+def replay(name: str, results: str, words: list[str]) -> int:
+    """The same configuration, seed, nonce and repeats as an earlier run, as a new Record.
+
+    words: of the tracker, since one that followed the earlier run does not follow this one.
+    """
     old = Store(results).find(name)
     if old.kind == CURVE:
         words = [w for w in old.settings["overrides"] if not w.startswith("curve.")]
@@ -123,7 +126,8 @@ def replay(name: str, results: str) -> int:
         settle_s=old.settings["settle_s"],
         limits=old.settings["limits"],
         curve={},
-        overrides=old.settings["overrides"],
+        overrides=[*(w for w in old.settings["overrides"] if not w.startswith("tracker")), *words],
+        tracker=tracker_of(words),
     )
     try:
         seated = _prepare(config, nonce=int(old.draw.nonce, 16), replay_of=old.run)
@@ -172,23 +176,25 @@ def sit(seated: Run, config: Config, place: str) -> str:
     """Runs one, prints its result and keeps its Record. Returns its status."""
     console = Console(stderr=True)
     title = f"{place}{config.task.name} · {config.algo.name} · seed {config.seed}"
-    with Display(console, title) as display:
-        seated.hooks = Hooks(display.say, display.watch)
-        record = seated.execute()
     store = Store(config.results)
-    kept = keep(record, store)
-    keep_log(seated.log, store.folder / "logs" / f"{record.run}.log")
-    if record.status == "ok":
-        with unbroken_pipe():
-            print_result(record, kept)
-    else:
-        spent = sum(row.gross_j for row in record.energy if seated.meter.counts(row))
-        what = f"The {spent:.3g} J spent are" if seated.meter.meters else "It is"
-        print(
-            f"bench: {config.algo.name} on {config.task.name}: {record.error}. "
-            f"{what} kept as run {record.run} ({kept})",
-            file=sys.stderr,
-        )
+    with seated.tracking as tracking:
+        with Display(console, title) as display:
+            seated.hooks = Hooks(display.say, display.watch)
+            record = seated.execute()
+        kept = keep(record, store)
+        keep_log(seated.log, store.folder / "logs" / f"{record.run}.log")
+        if record.status == "ok":
+            with unbroken_pipe():
+                print_result(record, kept)
+        else:
+            spent = sum(row.gross_j for row in record.energy if seated.meter.counts(row))
+            what = f"The {spent:.3g} J spent are" if seated.meter.meters else "It is"
+            print(
+                f"bench: {config.algo.name} on {config.task.name}: {record.error}. "
+                f"{what} kept as run {record.run} ({kept})",
+                file=sys.stderr,
+            )
+        tracking.finish(record)
     if seated.fault:
         if is_file_target(config.task.target):
             with own_fault(config.task.target):

@@ -20,6 +20,7 @@ from harness.load import construct, hash_sources
 from harness.meters import automatic, joint
 from harness.remote import REMOTE
 from harness.sitting import Limits, Moment, Sitting, default_memory_gb
+from harness.tracking import Tracking
 from metrics import record as rec
 from metrics.joint import disagreements
 from metrics.meter import MeterError, total
@@ -85,6 +86,7 @@ class Run:
             if value is not None and value <= 0:
                 raise BadInputError(f"limits.{name}={value:g}: must be above 0")
         self._check_access()
+        self.tracking = Tracking(config.tracker)
         self._start()
 
     @property
@@ -109,6 +111,7 @@ class Run:
         with device_turn(self.hooks.say):
             self._start()
             self.code = hash_sources(self.config.algo.target)  # before anybody can edit it
+            self.hooks = self.tracking.begin(self)
             try:
                 self._sit(outcome)
                 if self.with_empty and self.config.algo.name != "empty":

@@ -144,12 +144,13 @@ class Tuning:
             trace=bool(config.trace),
         )
         seated = TrialRun(trial, SILENT, draw, self.name, {"search": self.folder.name, **mark})
-        with Display(
-            self.console, f"{mark['stage']} {mark['number'] + 1} · {self._state()}"
-        ) as show:
-            seated.hooks = Hooks(lambda line: None, show.watch)
-            record = seated.execute()
-        keep(record, Store(self.folder))
+        title = f"{mark['stage']} {mark['number'] + 1} · {self._state()}"
+        with seated.tracking as tracking:
+            with Display(self.console, title) as show:
+                seated.hooks = Hooks(lambda line: None, show.watch)
+                record = seated.execute()
+            keep(record, Store(self.folder))
+            tracking.finish(record)
         if record.status == "failed" and seated.log.strip():
             (self.folder / "logs").mkdir(exist_ok=True)
             (self.folder / "logs" / f"{record.run}.log").write_bytes(seated.log)

@@ -154,7 +154,7 @@ def _row(group: Sequence[Line]) -> Row:
     texts = {line.task.data.get("sha256") for line in same}
     trained = [row for line in same for row in line.energy if row.phase == "train"]
     boards = last.meter.get("nvml", {}).get("boards", [])
-    drop = ("seed=", "results=")
+    drop = ("seed=", "results=", "tracker")
     row = Row(
         kind=last.kind,
         task=last.task.name,

@@ -36,7 +36,7 @@ def print_verdict(v: Verdict) -> None:
     for name in ("condition", "must be", "seen", "interval", "met"):
         table.add_column(name)
     for condition in v.conditions:
-        table.add_row(*_cells(condition, v))
+        table.add_row(*cells(condition, v))
     console.print(table)
     more = f"; {v.more} more are to come" if v.word == UNDECIDED and v.more else ""
     line("pairs", f"{v.pairs} of {v.planned}, look {v.look} of {v.looks}{more}")
@@ -82,7 +82,7 @@ def paste(v: Verdict) -> str:
     return f"{v.word} ({kind}): {ours} takes {effect} on {v.task}, {v.pairs} pairs, {v.source}, {v.device}"
 
 
-def _cells(c: Condition, v: Verdict) -> list[str]:
+def cells(c: Condition, v: Verdict) -> list[str]:
     unit = "" if v.score_unit == "1" else f" {v.score_unit}"
     level = f"{100 * c.level:.3g} %"
     known = math.isfinite(c.low) and math.isfinite(c.high)

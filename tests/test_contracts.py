@@ -15,6 +15,7 @@ from harness import registry
 from harness.load import hash_sources, load_class, sources
 from harness.processes.space import Space
 from harness.registry import Choice
+from harness.trackers.base import Tracker
 from harness.worker import SPECS
 from metrics.meter import Meter
 from tasks.base import Draw, Task
@@ -26,6 +27,7 @@ TASKS = registry.choices("task")
 ALGORITHMS = registry.choices("algo")
 METERS = registry.choices("meter")
 PROCESSES = registry.choices("process")
+TRACKERS = registry.choices("tracker")
 SEARCHED = [choice for choice in ALGORITHMS if choice.about.get("search")]
 
 # Smaller than the default, so that every algorithm sits every family in a second or two.
@@ -60,7 +62,9 @@ def build(choice: Choice, **fields: Any) -> Any:
     return load_class(choice.target)(**{**choice.fields, **fields})
 
 
-@pytest.mark.parametrize("choice", [*TASKS, *ALGORITHMS, *METERS, *PROCESSES], ids=by_name)
+@pytest.mark.parametrize(
+    "choice", [*TASKS, *ALGORITHMS, *METERS, *PROCESSES, *TRACKERS], ids=by_name
+)
 def test_yaml_and_class_agree(choice: Choice) -> None:
     """A description of one line, and exactly the constructor's fields with the same defaults."""
     assert choice.description and "\n" not in choice.description
@@ -188,6 +192,15 @@ def test_meters(choice: Choice) -> None:
     assert isinstance(meter, Meter) and meter.name == choice.name
     assert meter.source.partition(":")[0] in ("measured", "modelled")
     assert meter.floor_s > 0 and meter.domains
+
+
+@pytest.mark.parametrize("choice", TRACKERS, ids=by_name)
+def test_trackers(choice: Choice) -> None:
+    cls = load_class(choice.target)
+    assert issubclass(cls, Tracker)
+    for name in ("wants_live", "begin", "watch", "finish", "fail"):
+        ours, theirs = (inspect.signature(getattr(c, name)) for c in (Tracker, cls))
+        assert list(ours.parameters) == list(theirs.parameters), name
 
 
 @pytest.mark.parametrize("choice", SEARCHED, ids=by_name)
