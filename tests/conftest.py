@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +19,47 @@ settings.register_profile("joulebench", deadline=None, derandomize="CI" in os.en
 settings.load_profile("joulebench")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: two cores, many processes
 
+SHARED = "JOULEBENCH_TESTS"  # the folder of one session of tests, made by its controller
+worker = os.environ.get("PYTEST_XDIST_WORKER")
 TESTS = Path(__file__).parent
 Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each worker of pytest-xdist has temporary files, and so a device lock, of its own."""
+    if worker is None:
+        folder = tempfile.TemporaryDirectory(prefix="joulebench-tests-")
+        os.environ[SHARED] = folder.name
+        config.add_cleanup(folder.cleanup)
+        return
+    tempfile.tempdir = os.environ["TMPDIR"] = str(Path(os.environ[SHARED], worker))
+    Path(tempfile.tempdir).mkdir()
+    for name in ("COLUMNS", "LINES"):  # of a terminal that is not there: tables would be cut
+        os.environ.pop(name, None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test marked `alone` waits until no other worker runs a test, and none begins one before it ends."""
+    with neighbours(item.get_closest_marker("alone") is None):
+        return (yield)
+
+
+@contextlib.contextmanager
+def neighbours(welcome: bool) -> Iterator[None]:
+    """Whoever waits to be alone holds the door meanwhile, so that others cannot keep it waiting."""
+    if worker is None:
+        yield
+        return
+    folder = Path(os.environ[SHARED])
+    with (folder / "door").open("w") as door, (folder / "room").open("w") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_SH if welcome else fcntl.LOCK_EX)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(room, fcntl.LOCK_UN)  # closing is not enough: forks have it open as well
 
 
 @pytest.fixture

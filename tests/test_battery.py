@@ -17,6 +17,8 @@ from metrics.meter import MeterError, Window, monotonic_s
 from metrics.process_tree import ProcessTree
 from metrics.readings import Reading
 
+pytestmark = pytest.mark.alone
+
 DISCHARGING = {"type": "Battery", "status": "Discharging", "power_now": 12_340_000}
 
 

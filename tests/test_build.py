@@ -76,6 +76,7 @@ def only_ziglang(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @system
+@pytest.mark.alone
 def test_a_kernel_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = tmp_path / "runs"
     monkeypatch.setenv("CXX", wrapper(tmp_path / "cxx", f"echo run >> {runs}", 'exec c++ "$@"'))

@@ -181,6 +181,7 @@ def script(
     return made
 
 
+@pytest.mark.alone
 def test_scripted_power_of_ten_per_cent_more_fails(
     bench: Bench, home: Path, script: Script
 ) -> None:

@@ -27,6 +27,8 @@ from metrics.store import Store
 from reports.leaderboard import Line, board_rows
 from reports.runs import show
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parent.parent
 BURN = "import time\nend = time.process_time() + {s}\nwhile time.process_time() < end: pass\n"
 

@@ -19,6 +19,8 @@ from tests.standin.script import Board, Script, build, environment
 
 pytest.importorskip("pynvml", reason="needs joulebench[meters]")
 
+pytestmark = pytest.mark.alone
+
 WORKS = (f"algo={TESTS / 'faulty.py'}:Works", "algo.seconds=0.8")
 QUICK = ("meter.idle_s=0.6", "settle_s=0", "repeats=1", "task=sparse_parity")
 

@@ -14,6 +14,8 @@ from metrics.meter import MeterError
 from tests.conftest import Bench
 from tests.test_joint import Fake
 
+pytestmark = pytest.mark.alone
+
 KEY = ("measured:rapl", "package0")
 
 

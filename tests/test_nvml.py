@@ -21,6 +21,8 @@ from tests.standin.script import Board, Script, build, environment
 
 ROOT = Path(__file__).parent.parent
 pytest.importorskip("pynvml", reason="needs joulebench[meters]")
+
+pytestmark = pytest.mark.alone
 Run = Callable[..., Any]
 QUICK = ({"period_s": 0.01},)
 

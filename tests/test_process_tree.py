@@ -15,6 +15,8 @@ from metrics.meter import MeterError, Window, headline, monotonic_s
 from metrics.process_tree import CLOCK_S, TICK_S, ProcessTree, adopt_orphans, children, is_dead
 from metrics.record import EnergyRow, Phase
 
+pytestmark = pytest.mark.alone
+
 BURN = "import time\nend = time.process_time() + {s}\nwhile time.process_time() < end: pass\n"
 
 

@@ -19,6 +19,8 @@ from tests.standin.powercap import Powercap
 from tests.standin.script import Board, Script, build
 from tests.standin.waveform import Constant, Square
 
+pytestmark = pytest.mark.alone
+
 NAMES = ["package-0", "dram", "core", "package-1", "dram"]
 
 

@@ -18,6 +18,8 @@ from metrics.machine_probe import machine
 from metrics.process_tree import ProcessTree, is_dead, own_cpu_s
 from metrics.sampler import Probe, Sampler
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parent.parent
 HERE = "tests.test_sampler"
 

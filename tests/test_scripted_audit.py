@@ -47,6 +47,7 @@ def only(home: Path) -> tuple[Board, dict[str, Audit], dict[str, Record]]:
     return board, {found.rung: found for found in board.audits}, runs
 
 
+@pytest.mark.alone
 def test_seconds_that_mislead_are_named(bench: Bench, home: Path, script: Script) -> None:
     """70, 50, 100 and 160 J in 0.3, 0.5, 1.0 and 1.6 s: one of six pairs is the wrong way round."""
     watts = dict.fromkeys(NAMES, 100.0) | {"Brief": 230.0}
@@ -76,13 +77,15 @@ def test_seconds_that_mislead_are_named(bench: Bench, home: Path, script: Script
     assert "+0.67" in said and "+1.00" in said
 
 
+@pytest.mark.alone
 def test_rungs_that_rank_perfectly(bench: Bench, home: Path, script: Script) -> None:
     """Power and work alike per second. A count of other code or another configuration is nobody's."""
     alike = "algo.thousands=300"
     for name in NAMES:
         words = (alike,) if name == "Brief" else ()
         sit(script, name, 100.0, *words)
-        bench("count", TASK, burner(name), *words)
+    bench("count", TASK, burner("Brief"), alike)
+    bench("count", "-m", TASK, burner(*NAMES[1:]))
     bench("count", TASK, burner("Brief"), "algo.thousands=9000")
     board, rungs, _ = only(home)
     assert board.rows == 4

@@ -20,7 +20,10 @@ from tests.standin.powercap import Powercap
 from tests.standin.script import Board, Script, build, environment
 from tests.standin.waveform import Burst, Constant, Ramp, Square, Waveform
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the stand-ins need Linux")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the stand-ins need Linux"),
+    pytest.mark.alone,
+]
 PYNVML = pytest.mark.skipif(not find_spec("pynvml"), reason="needs nvidia-ml-py (extra `meters`)")
 ZEUS = pytest.mark.skipif(not find_spec("zeus"), reason="needs zeus (extra `meters`)")
 WAVEFORMS = [

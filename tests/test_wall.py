@@ -19,6 +19,8 @@ from metrics.meter import MeterError, Window, monotonic_s
 from metrics.process_tree import ProcessTree
 from metrics.wall import Wall
 
+pytestmark = pytest.mark.alone
+
 QUICK: dict[str, float] = {"poll_s": 0.05, "timeout_s": 0.4, "max_gap_s": 0.5}
 
 

@@ -242,6 +242,7 @@ def measurement(**parts: Any) -> Any:
     )
 
 
+@pytest.mark.alone
 def test_socs_count_in_millijoules_and_once() -> None:
     apple = measurement(
         cpu_total_mj=2000, gpu_mj=3000, ane_mj=0, dram_mj=500, gpu_sram_mj=None,
