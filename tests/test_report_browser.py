@@ -208,7 +208,7 @@ def test_a_run_opens_with_all_that_is_known_of_it(
     page.click("#detail summary:has-text('As JSON')")
     assert f'"run": "{run}"' in page.inner_text("#detail pre")
     page.keyboard.press("Escape")
-    assert page.locator("#detail[open]").count() == 0 and "#run" not in page.url
+    until(page, "() => !document.getElementById('detail').open && !location.hash")
     page.fill("#runs-words", "ppm")
     press(page, "status")
     page.click("tr[data-run] >> nth=0")
