@@ -88,7 +88,7 @@ def compiled(name: str, *defines: int) -> Kernel:
     if name == "density":
         biology = density.biology(*defines)
     elif name == "text":
-        biology = text.biology(0)  # how large an arena is, a space says
+        biology = text.biology(0, bool(defines))  # how large an arena is, a space says
     biology = biology or next(
         b for b in map(parity.biology, SIZES) if [*b.defines.values()] == [*defines]
     )

@@ -57,6 +57,17 @@ def pond(seed: int, shape: Geometry = WATERS, read: bytes = b"", **params: int) 
     )
 
 
+def heirs(seed: int, **params: Any) -> Case:
+    """A pond whose founders buy all, some or none of what is sold; few genes change, so much fits."""
+    case = pond(seed, **({"CROSS": 60, "CHANGE": 20} | params))
+    buys = (255, 255, 170, 100, 20, 0)
+    founders = tuple(
+        replace(f, genes=genes(40, threshold=0, buy=buys[i % 6]))
+        for i, f in enumerate(case.founders)
+    )
+    return case.but(biology=text.biology(case.biology.arena, inherit=True), founders=founders)
+
+
 def reader(genome: tuple[int, ...], read: bytes, **params: int) -> Case:
     """One organism alone, that reads all of a text."""
     wanted = {"BEGIN": 0, "SPAN": len(read), "SEGMENT": len(read), "JUDGED": len(read) // 4}

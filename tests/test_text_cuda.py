@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from algorithms.hypercell import cuda, text
+from algorithms.hypercell.biology import Biology
 from algorithms.hypercell.cuda import CudaWorld
 from algorithms.hypercell.space import Axis
 from algorithms.hypercell.text import P
@@ -12,12 +13,16 @@ from tasks.native.nvrtc import compile_cuda
 from tests import emulated
 from tests.hypercells import Case, geometry
 from tests.test_hypercell_cuda import GPU, LINUX, NVRTC
-from tests.test_hypercell_text import pond
+from tests.test_hypercell_text import heirs, pond
 
 
 @NVRTC
 def test_compiles_for_an_h200_without_spills() -> None:
-    kernels = compile_cuda(text.biology(0).source("cuda"), "sm_90").kernels
+    fits(text.biology(0))
+
+
+def fits(biology: Biology) -> None:
+    kernels = compile_cuda(biology.source("cuda"), "sm_90").kernels
     assert set(kernels) == {"epoch", "persistent"}
     for name, takes in kernels.items():
         print(f"text {name}: {takes}")
@@ -51,9 +56,22 @@ def test_the_kernels_in_emulation_end_in_the_bits_of_the_cpu(
     agree(pond(width, WIDTH=width, SPAN=512, CHUNK=64), 3, 5, 4)
 
 
+@LINUX
+def test_children_that_buy_end_in_the_bits_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    emulated.install(monkeypatch, emulated.Gpu(multiprocessors=2, seed=7))
+    agree(heirs(7, SPAN=512, CHUNK=64), 3, 5, 4)
+
+
 @pytest.mark.gpu
 @GPU
 @pytest.mark.parametrize("width", text.WIDTHS)
 def test_a_gpu_ends_in_the_bits_of_the_cpu(width: int) -> None:
     shape = geometry(device=Axis(4, True, 3, 1), sm=Axis(3, False, 2, 1), warp=Axis(8, True, 1, 1))
     agree(pond(width, shape, WIDTH=width, SPAN=2048, CHUNK=256, ROWS=400), 24, 13, 4)
+
+
+@pytest.mark.gpu
+@GPU
+def test_children_that_buy_end_in_the_bits_of_the_cpu_on_a_gpu() -> None:
+    fits(text.biology(0, inherit=True))  # here, since it takes many seconds
+    agree(heirs(8, SPAN=2048, CHUNK=256, ROWS=400), 3, 13, 4)

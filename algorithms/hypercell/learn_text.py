@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -48,6 +48,8 @@ class HypercellText(Algorithm):
     has fallen by half. cross: chance, in 1/256, that a child is crossed with a neighbour; mutation: that
     one more gene is changed. founders: fraction of places that begin with somebody. Ablations:
     reproduction, neighbours, heredity, one_location. save: absolute path of a file for the genome.
+    inherit: a child may buy what its parent has learned of the contexts that both listen to
+    (`kernel/text_legacy.h`), and begins with it. Its energy pays; the one that reads all begins with nothing.
     """
 
     families: ClassVar[tuple[str, ...]] = ("sequence",)
@@ -74,6 +76,7 @@ class HypercellText(Algorithm):
     neighbours: bool = True
     heredity: bool = True
     one_location: bool = False
+    inherit: bool = False
     save: str = ""
 
     def __post_init__(self) -> None:
@@ -124,9 +127,11 @@ class HypercellText(Algorithm):
             )
         super().prepare(spec)
         self.threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-        source, table = text.biology(0).source("cpu"), text.biology(0).events() or ""
+        sells = self.inherit and self.genome == "random"
+        self.biology = text.biology(0, sells)
+        source, table = self.biology.source("cpu"), self.biology.events() or ""
         self.library = library(kernel_text(source, table), "text")
-        lib = Kernel(self.library, text.biology(0)).lib
+        lib = Kernel(self.library, self.biology).lib
         self.counted = Counts(lib, table) if counting() else None
         self.most_bytes = 0  # of a space
         grown_text.kernel()
@@ -169,7 +174,7 @@ class HypercellText(Algorithm):
         self, learned: np.ndarray, span: int, judged: int, table: Table, seed: int, alone: bool
     ) -> World:
         """Lives of span bytes before the text's last ones, by which they are judged."""
-        biology = text.biology(table.arena)
+        biology = replace(self.biology, arena=table.arena)
         shape = space.build("here", {}) if alone else self.shape
         ablation = Ablation(self.reproduction and not alone, self.neighbours, self.heredity)
         tile = space.TILE if self.threads == 1 else max(1, shape.locations // (4 * self.threads))
@@ -272,7 +277,8 @@ class HypercellText(Algorithm):
 
     def _founders(self, genomes: dict[int, tuple[int, ...]]) -> Iterator[Founder]:
         for at, words in genomes.items():
-            yield Founder(at, genes(rate=8, threshold=0), words, (0,) * text.STATE)
+            engine = genes(rate=8, threshold=0, buy=255 if self.inherit else 0)
+            yield Founder(at, engine, words, (0,) * text.STATE)
 
     def _random(self, rng: np.random.Generator) -> tuple[int, ...]:
         words = text.random_genome(rng)

@@ -15,6 +15,7 @@ MODELS, GENES = 12, 15
 RATES, TRUST, HABITS = 12, 13, 14  # places in a genome
 READ, LOST, LINES, SAID, COST, BEST, GROWN, MARK, PARENT = 0, 1, 2, 3, 4, 5, 6, 7, 11  # registers
 STATE = 15
+CARRY = 1 + 16 * (MODELS + 1)  # words of what a child may buy: kernel/text_legacy.h
 COLUMN, ABOVE, FOLD, ON = 1 << 10, 1 << 11, 1 << 12, 1 << 13
 WIDTHS = (64, 128, 256)  # classes that the kernel is compiled for
 HEAD = 64 << 10  # bytes of an arena before its slots, at most; the kernel says how many (`size_of`)
@@ -60,9 +61,10 @@ def table(span: int, models: int, width: int, most: int) -> Table:
     return made
 
 
-def biology(arena: int) -> Biology:
-    """For arenas of so many bytes."""
-    return Biology("text", GENES, STATE, GENES + 1, 0, arena)
+def biology(arena: int, inherit: bool = False) -> Biology:
+    """For arenas of so many bytes. inherit: children may buy of what their parents have learned."""
+    carry, defines = (CARRY, {"INHERIT": 1}) if inherit else (0, {})
+    return Biology("text", GENES, STATE, GENES + 1, carry, arena, defines)
 
 
 def octaves(value: float, unit: float) -> int:

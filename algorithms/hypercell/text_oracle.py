@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from algorithms.hypercell import text_oracle_legacy
 from algorithms.hypercell.arithmetic import WORD, Words
 from algorithms.hypercell.oracle import ANEW, Here, Oracle
 from algorithms.hypercell.text import (
@@ -38,13 +39,16 @@ class TextLife:
 
     def arrive(self, here: Here, carry: Words) -> None:
         here.state[:PARENT] = [0] * PARENT
+        if carry:
+            here.state[LOST] = text_oracle_legacy.take(here, carry)
 
     def live(self, here: Here) -> None:
         params, state, mind = here.space.params, here.state, Mind(here)
         span, start = params[P.SPAN], state[READ]
         judged = span - params[P.JUDGED]
         if not start and not state[GROWN]:
-            mind.begin(here.genome)
+            mind.begin(here.genome, state[LOST])
+            state[LOST] = 0
             hold(here, 1 << WORTH)
         self._hear(here, mind)
         if start < span:
@@ -128,7 +132,7 @@ class TextLife:
                 break
 
     def pack(self, here: Here, genome: Words, wanted: int) -> Words:
-        return []
+        return text_oracle_legacy.sold(here, genome, wanted)
 
     def merit(self, space: Oracle, genome: Words, state: Words) -> int:
         return (1 << 30) - state[COST] if state[GROWN] else -1

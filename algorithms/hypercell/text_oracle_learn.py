@@ -10,7 +10,7 @@ import numpy as np
 from algorithms.hypercell.arithmetic import WIDE, WORD
 from algorithms.hypercell.density_oracle import quotient
 from algorithms.hypercell.oracle import Here
-from algorithms.hypercell.text import P
+from algorithms.hypercell.text import MODELS, P
 from algorithms.hypercell.text_oracle_reader import (
     BUCKETS,
     HEAD,
@@ -45,12 +45,16 @@ class Mind:
         self.slots = np.ndarray((size,), "<u8", here.arena, HEAD)
         self.rows = np.ndarray(rows, "<i2", here.arena, HEAD + 8 * size)
 
-    def begin(self, genome: list[int]) -> None:
-        """The memory of one that has read nothing."""
+    def begin(self, genome: list[int], has: int) -> None:
+        """The memory of one that has read nothing. has: what it has bought; bit j: model j, bit MODELS:
+        matches."""
         self.slots[:] = 0
         express(genome, self.traits)
-        self.learned["gain"], self.learned["run"] = self.traits["gain"], 0
-        self.learned["match"] = 0
+        for j in range(MODELS):
+            if not has >> j & 1:
+                self.learned["gain"][j], self.learned["run"][j] = self.traits["gain"], 0
+        if not has >> MODELS & 1:
+            self.learned["match"] = 0
         begin_segment(self.reader)
         self.raw["used"] = self.raw["mated"] = 0
         self.raw["seeds"] = [(i * 40503 + 1) & 0xFFFF for i in range(WIDEST)]

@@ -8,7 +8,8 @@
 // heard of. Its cost is what it loses per byte and, at PRICE, the lines of memory that it touches. What it
 // is worth falls by half every so many ticks, unless it has heard of none better, and with a 2^AGED-th it
 // dies. The grown tell neighbours their genomes, and the least cost that they have heard of, and send
-// children, which are crossed with the genome that was heard last.
+// children, which are crossed with the genome that was heard last and, where the space allows it, begin with
+// some of what their parents have learned (text_legacy.h).
 //
 // data[0]: the text; data[1]: the class of each byte, u8 [256]. Where P_SPAN is the whole text and nobody
 // has children, this is how the exported predictor is trained.
@@ -57,10 +58,7 @@ DEVICE Table table_of(const Here &here) {
   return table;
 }
 
-DEVICE void arrive(Here &here, const u32 *, u32) {
-  COUNT(ARRIVED, 1);
-  for (i32 i = 0; i < PARENT; i++) here.state[i] = 0;
-}
+#include "text_legacy.h"
 
 // The memory of one that has read nothing.
 DEVICE void begin(Here &here, Mind &mind) {
@@ -69,7 +67,7 @@ DEVICE void begin(Here &here, Mind &mind) {
   COUNT(BEGUN, 1), COUNT(CLEARED, slots);
   for (i64 i = 0; i < slots; i++) table.slots[i] = 0;
   express(here.genome, mind.traits);
-  begin_learning(mind.learned, mind.traits);
+  begin_learning(mind.learned, mind.traits, bought(here));
   begin_segment(mind.reader);
   mind.used = mind.mated = 0;
   for (u32 i = 0; i < WIDEST; i++) mind.seeds[i] = (u16)(i * 40503u + 1);
@@ -238,8 +236,6 @@ DEVICE void live(Here &here) {
 }
 
 #include "text_heredity.h"
-
-DEVICE u32 pack(Here &, const u32 *, u32 *, u32) { return 0; }
 
 DEVICE i64 merit(const Space &, const u32 *, const u32 *state) {
   COUNT(MERIT, 1), COUNT(HAS_COST, state[GROWN] != 0);

@@ -10,8 +10,13 @@
   _(LIVE, 4, 0, 4) \
   /* ... nothing so far: is it grown? */ \
   _(AT_FIRST, 4) \
-  /* it begins: weights, seeds */ \
-  _(BEGUN, 0, 2 * WIDEST + 8 * MODELS * BUCKETS + 4 * MATCHES * BUCKETS * WIDEST, 4) \
+  /* it begins: seeds */ \
+  _(BEGUN, 0, 2 * WIDEST, 4) \
+  /* ... with what it has not bought: a model's weights, those of matches */ \
+  _(BLANK, 0, 8 * BUCKETS) \
+  _(BLANK_MATCHES, 0, 4 * MATCHES * BUCKETS * WIDEST) \
+  /* ... where it could have: has it? */ \
+  _(ASKS_WHAT, 4, 4, 2 * MODELS + 2) \
   /* ... a slot is emptied */ \
   _(CLEARED, 0, 8) \
   /* a genome is expressed: which genes are, rates by visits, habits */ \
@@ -187,6 +192,26 @@
   _(HABIT, 8, 4, 13, 1) \
   _(RATE_BYTE, 8, 4, 14, 1) \
   _(NOT_BELOW, 0, 0, 1) \
+  /* what it may buy of its parent: each gene's ON, which parts are sold; do matches go by as many bytes? */ \
+  _(SALE, 8 + 4 * MODELS, 4, 2 * MODELS + 2) \
+  /* ... a model of its parent's: does it listen to the same; is as much wanted? */ \
+  _(WARE, 4, 0, 3) \
+  _(WANTED, 0, 0, 2) \
+  /* ... yes: a gain and a weight in each word */ \
+  _(SOLD, 8 * BUCKETS, 4 * BUCKETS, 5 * BUCKETS + 2) \
+  /* ... matches: is as much wanted? Yes: two means in each word */ \
+  _(ALIKE, 0, 0, 2) \
+  _(MATCHES_SOLD, 0, 4 * BUCKETS, 4 * BUCKETS + 2) \
+  /* ... of one's weights: a class has been met; any */ \
+  _(WEIGHED, 4, 0, 4) \
+  _(MET_ANY, 0, 0, DIV_ADD, DIV_MUL) \
+  /* a migrant has bought something: which parts, each gene's ON; it is noted */ \
+  _(LEGACY, 4 + 4 * MODELS, 4, 2 * MODELS + 2) \
+  /* ... a model: has it been bought? Yes: 16 bits are widened, and noted */ \
+  _(OWN_GENE, 0, 0, 3) \
+  _(BOUGHT, 4 * BUCKETS, 8 * BUCKETS, 3 * BUCKETS + 2, BUCKETS) \
+  /* ... matches: a weight for all classes */ \
+  _(MATCHES_BOUGHT, 4 * BUCKETS, 4 * MATCHES * BUCKETS * WIDEST, BUCKETS + 1, 2 * BUCKETS) \
   /* merit: is it grown? Its cost, in 64 bits */ \
   _(MERIT, 4) \
   _(HAS_COST, 4, 0, 2)

@@ -28,9 +28,15 @@ DEVICE void sort_out(const u64 *value, i32 models, Kinds &is) {
   is.rows = rows, is.runs = runs, is.fresh = fresh;
 }
 
-DEVICE void begin_learning(Learned &w, const Traits &t) {
-  for (i32 j = 0; j < MODELS; j++)
+// has: what is there already; bit j: model j, bit MODELS: the matches.
+DEVICE void begin_learning(Learned &w, const Traits &t, u32 has) {
+  for (i32 j = 0; j < MODELS; j++) {
+    if (INHERIT && (has >> j & 1)) continue;
+    COUNT(BLANK, 1);
     for (i32 b = 0; b < BUCKETS; b++) w.gain[j][b] = t.gain, w.run[j][b] = 0;
+  }
+  if (INHERIT && (has >> MODELS & 1)) return;
+  COUNT(BLANK_MATCHES, 1);
   for (i32 i = 0; i < MATCHES * BUCKETS * WIDEST; i++) (&w.match[0][0][0])[i] = 0;
 }
 
