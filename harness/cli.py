@@ -107,7 +107,9 @@ def parser() -> argparse.ArgumentParser:
 
     replay = add("replay", "repeat a run: the same configuration and the same draw")
     replay.add_argument("run", help="a run, the start of one, or: last")
-    replay.add_argument("words", nargs="*", metavar="tracker=NAME", help="no tracker follows unasked")
+    replay.add_argument(
+        "words", nargs="*", metavar="tracker=NAME", help="no tracker follows unasked"
+    )
     results(replay)
 
     board = add("leaderboard", "rank all runs and write leaderboard.csv")

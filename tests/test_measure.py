@@ -262,7 +262,7 @@ def test_readers_know_what_it_is(home: Path, capsys: pytest.CaptureFixture[str])
     assert "in all; modelled:cpu_time" in shown and '"argv": ["true"]' in shown
     assert "nonce" not in shown
     with pytest.raises(BadInputError, match=r"no draw to replay.*bench measure -- true"):
-        replay(record.run, str(home / "results"))
+        replay(record.run, str(home / "results"), [])
 
 
 def burn(seconds: float) -> None:
