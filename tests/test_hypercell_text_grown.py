@@ -10,7 +10,7 @@ import pytest
 
 from algorithms.base import Progress, Refused
 from algorithms.hypercell import text
-from algorithms.hypercell.grown_text import Grown
+from algorithms.hypercell.grown_text import Colony
 from algorithms.hypercell.learn_text import HypercellText
 from tasks.sequence import SequenceSpec
 from tests.opponents import answers, as_text, asked, nats, words
@@ -25,7 +25,7 @@ def made(segment: int = SEGMENT, seed: int = 0, **fields: Any) -> HypercellText:
     return algorithm
 
 
-def train(read: bytes, **fields: Any) -> Grown:
+def train(read: bytes, **fields: Any) -> Any:
     training = made(**fields).train({"text": as_text(read)})
     steps = []
     while True:
@@ -158,6 +158,31 @@ def test_an_evolution_is_repeatable_and_saves_its_genome(
     assert (asked(other, segments) != asked(found, segments)).any()
 
 
+@pytest.mark.parametrize("adapt", [False, True])
+def test_a_colony_mixes_what_its_members_say(
+    read: bytes, segments: np.ndarray, adapt: bool
+) -> None:
+    genomes = [GENOME, text.text_of(text.genome([text.gene(3), text.gene(1, text.words(1))]))]
+    alone = [asked(train(read, genome=one, adapt=adapt), segments) for one in genomes]
+    colony = train(read, genome="hand+" + genomes[1], adapt=adapt)
+    assert isinstance(colony, Colony) and colony.adapts == adapt
+    mixed = answers(colony, segments)
+    np.testing.assert_allclose(np.exp(mixed), np.mean(np.exp(alone), axis=0), atol=1e-6)
+    np.testing.assert_array_equal(asked(colony, segments[:2]), mixed[:, :2])
+
+
+def test_a_colony_of_the_best_is_found_and_saved(
+    read: bytes, segments: np.ndarray, tmp_path: Path
+) -> None:
+    save = tmp_path / "genomes"
+    colony = train(read, colony=3, save=str(save), **FAST)
+    genomes = save.read_text().strip().split("+")
+    assert 1 < len(genomes) <= 3 and len(set(genomes)) == len(genomes) == len(colony.members)
+    best = train(read, save=str(tmp_path / "genome"), **FAST)
+    assert (tmp_path / "genome").read_text().strip() == genomes[0]
+    np.testing.assert_array_equal(asked(colony.members[0], segments), asked(best, segments))
+
+
 def test_a_text_of_one_byte_and_the_last_bytes_alone(read: bytes, segments: np.ndarray) -> None:
     ends = [train(read[-2000:]), train(read, train_bytes=2000)]
     np.testing.assert_array_equal(*(asked(end, segments) for end in ends))
@@ -175,6 +200,10 @@ def test_a_text_of_one_byte_and_the_last_bytes_alone(read: bytes, segments: np.n
         ({"genome": "0" * 120}, r"^algo\.genome=0+….*expresses no model"),
         ({"genome": "mind"}, r"^algo\.genome=mind: must be .*hand, random"),
         ({"save": "genome.txt"}, r"^algo\.save=genome\.txt: must be an absolute path"),
+        ({"genome": "hand+"}, r"^algo\.genome=: must be .*these are 0"),
+        ({"colony": 0}, r"^algo\.colony=0: must be a whole number from 1 to 64"),
+        ({"colony": 2}, r"^algo\.colony=2: is of algo\.genome=random; .* joined by \+"),
+        ({"genome": "+".join(["hand"] * 65)}, r"^algo\.colony=1: .*1 to 64 genomes"),
         ({"memory": 0}, r"^algo\.memory=0: must be a whole number from 1"),
         ({"chunk": 63}, r"^algo\.chunk=63: must be a whole number from 64"),
         ({"adapt_rate": 1.5}, r"^algo\.adapt_rate=1\.5: must be from 0 to 1"),

@@ -224,6 +224,6 @@ def test_an_evolution_that_inherits_is_another_and_repeatable(
         for _ in algorithm.train(read):
             pass
         assert algorithm.biology.carry == (text.CARRY if inherit else 0)
-        found.append(algorithm.words)
+        found.append(algorithm.members)
     assert found[0] == found[1] != found[2]
     assert not made(inherit=True).biology.carry  # the genome is given: nobody has children

@@ -94,3 +94,24 @@ class Grown:
         self.lib.observe(
             self.model.ctypes.data, self.lane.ctypes.data, self.lanes, came.ctypes.data
         )
+
+
+class Colony:
+    """Grown organisms as one `tasks.sequence.Predictor`: the mean of the probabilities that they tell."""
+
+    def __init__(self, members: list[Grown]) -> None:
+        self.members = list(members)
+        self.adapts = members[0].adapts
+
+    def reset(self, lanes: int) -> None:
+        for member in self.members:
+            member.reset(lanes)
+
+    def predict(self) -> np.ndarray:
+        told = np.stack([member.predict() for member in self.members])
+        mean = np.logaddexp.reduce(told, axis=0) - np.float32(np.log(len(told)))
+        return mean.astype(np.float32)
+
+    def observe(self, symbols: np.ndarray) -> None:
+        for member in self.members:
+            member.observe(symbols)

@@ -14,7 +14,7 @@ from algorithms.base import Algorithm, Progress, Refused
 from algorithms.counting import Counts, counting, kernel_text
 from algorithms.hashed_softmax import classes
 from algorithms.hypercell import grown_text, space, text
-from algorithms.hypercell.grown_text import Grown
+from algorithms.hypercell.grown_text import Colony, Grown
 from algorithms.hypercell.layout import AXES
 from algorithms.hypercell.text import P, Table
 from algorithms.hypercell.world import Ablation, Founder, Kernel, World, genes
@@ -23,6 +23,7 @@ from tasks.sequence import SequenceSpec, only_bytes
 
 SEEDS = (1 << 62) - 1
 LOOKS_BACK = 8  # bytes of the longest context, and of what a match goes by at the least
+MOST_MEMBERS = 64
 NOT_COUNTED = (
     "of a predictor nothing is counted: its first answer, and that it is brought up to date"
 )
@@ -34,10 +35,12 @@ class HypercellText(Algorithm):
     """An organism reads the text through the contexts that its genome says, and is the predictor.
 
     genome: `evolved` (found by the same on tinyshakespeare), `hand` (contexts that a person chose),
-    hexadecimal, or `random`: organisms with random genomes
+    hexadecimal, or several of these joined by +, whose organisms all read and whose predictions are mixed;
+    or `random`: organisms with random genomes
     first live, breed and die in `geometry`, each learning `span` bytes and judged
     by the `judged` that follow, for as long as `lives` of them take
-    one after the other, and the one that cost least gives its genome to the one that reads all. Before
+    one after the other, and the one that cost least gives its genome to the one that reads all (the `colony`
+    that cost least, where that is above 1, as far as so many are grown in the end). Before
     that come seasons in which a life is a quarter, a sixteenth ... as long; who lives at the end of one
     founds the next. train_bytes: learn only so many bytes at the
     text's end; 0 for all. memory: bytes of an organism's arena, at most.
@@ -47,7 +50,7 @@ class HypercellText(Algorithm):
     grace: by which a child may be behind its parent, all in nats per byte. half: lives after which worth
     has fallen by half. cross: chance, in 1/256, that a child is crossed with a neighbour; mutation: that
     one more gene is changed. founders: fraction of places that begin with somebody. Ablations:
-    reproduction, neighbours, heredity, one_location. save: absolute path of a file for the genome.
+    reproduction, neighbours, heredity, one_location. save: absolute path of a file for what was found.
     inherit: a child may buy what its parent has learned of the contexts that both listen to
     (`kernel/text_legacy.h`), and begins with it. Its energy pays; the one that reads all begins with nothing.
     """
@@ -60,6 +63,7 @@ class HypercellText(Algorithm):
     chunk: int = 4096
     adapt: bool = False
     adapt_rate: float = 0.6
+    colony: int = 1
     geometry: str = "pond"
     seasons: int = 3
     lives: int = 60
@@ -90,6 +94,7 @@ class HypercellText(Algorithm):
             ("lives", 1, 1 << 20),
             ("judged", 1, 1 << 30),
             ("span", 1024, 1 << 30),
+            ("colony", 1, MOST_MEMBERS),
             ("cross", 0, 255),
             ("mutation", 0, 255),
         ):
@@ -108,8 +113,15 @@ class HypercellText(Algorithm):
                 raise Refused(
                     f"algo.{name}={getattr(self, name)}: must be from {low:g} to {high:g}"
                 )
+        self.members: list[tuple[int, ...]] = []
         if self.genome != "random":
-            self.words = NAMED.get(self.genome) or text.parsed(self.genome)
+            named = self.genome.split("+")
+            if len(named) > MOST_MEMBERS or self.colony > 1:
+                raise Refused(
+                    f"algo.colony={self.colony}: is of algo.genome=random; elsewhere 1 to {MOST_MEMBERS} "
+                    "genomes joined by + are a colony"
+                )
+            self.members = [NAMED.get(name) or text.parsed(name) for name in named]
         if self.save and not Path(self.save).is_absolute():
             raise Refused(
                 f"algo.save={self.save}: must be an absolute path: the learner has its own folder"
@@ -140,7 +152,7 @@ class HypercellText(Algorithm):
                 space.build("here", {}) if self.one_location else space.geometry(str(self.geometry))
             )
 
-    def train(self, data: dict[str, np.ndarray]) -> Generator[Progress, Any, Grown]:
+    def train(self, data: dict[str, np.ndarray]) -> Generator[Progress, Any, Grown | Colony]:
         learned = np.ascontiguousarray(data["text"][-self.train_bytes :], np.uint8)
         if not len(learned):
             raise Refused("the text to learn is empty; give at least one byte")
@@ -148,9 +160,10 @@ class HypercellText(Algorithm):
             self.counted.restart()
         self._look_at(learned)
         if self.genome == "random":
-            self.words = yield from self._evolve(learned)
+            self.members = yield from self._evolve(learned)
             if self.save:
-                Path(self.save).write_text(text.text_of(self.words) + "\n")
+                found = "+".join(text.text_of(words) for words in self.members)
+                Path(self.save).write_text(found + "\n")
         return (yield from self._read(learned))
 
     def counts(self) -> dict[str, Any] | None:
@@ -205,25 +218,33 @@ class HypercellText(Algorithm):
         world.feed(1, self.class_of)
         return world
 
-    def _read(self, learned: np.ndarray) -> Generator[Progress, Any, Grown]:
-        """One organism reads all of the text."""
-        table = text.table(len(learned), text.models_of(self.words), self.width, self.memory)
-        world = self._world(learned, len(learned), 0, table, 0, alone=True)
-        world.found([Founder(0, genes(), self.words, (0,) * text.STATE)])
-        grown = Grown(
-            world, 0, table, self.class_of, self.share, self.spec.segment,
-            self.adapt_rate if self.adapt else 0.0,
-        )  # fmt: skip
-        registers = world.arrays["body"][0, 4 + text.GENES :]
-        while not registers[text.GROWN]:
-            world.run(world.tick + 1)
-            lost = float(registers[text.LOST]) / max(1, int(registers[text.SAID])) / 512
-            grown.refresh()
-            yield Progress(int(registers[text.READ]), len(learned), lost, grown)
-        return grown
+    def _read(self, learned: np.ndarray) -> Generator[Progress, Any, Grown | Colony]:
+        """Organisms that read all of the text, one after the other."""
+        grown: list[Grown] = []
+        of, held = len(self.members) * len(learned), 0
+        for number, words in enumerate(self.members):
+            table = text.table(len(learned), text.models_of(words), self.width, self.memory)
+            world = self._world(learned, len(learned), 0, table, 0, alone=True)
+            held += world.layout.bytes
+            self.most_bytes = max(self.most_bytes, held)
+            world.found([Founder(0, genes(), words, (0,) * text.STATE)])
+            reader = Grown(
+                world, 0, table, self.class_of, self.share, self.spec.segment,
+                self.adapt_rate if self.adapt else 0.0,
+            )  # fmt: skip
+            grown.append(reader)
+            predictor = reader if len(self.members) == 1 else Colony(grown)
+            registers = world.arrays["body"][0, 4 + text.GENES :]
+            while not registers[text.GROWN]:
+                world.run(world.tick + 1)
+                lost = float(registers[text.LOST]) / max(1, int(registers[text.SAID])) / 512
+                reader.refresh()
+                done = number * len(learned) + int(registers[text.READ])
+                yield Progress(done, of, lost, predictor)
+        return predictor
 
-    def _evolve(self, learned: np.ndarray) -> Generator[Progress, Any, tuple[int, ...]]:
-        """The genome of whoever cost least in the last season.
+    def _evolve(self, learned: np.ndarray) -> Generator[Progress, Any, list[tuple[int, ...]]]:
+        """The genome of whoever cost least; of a colony also those of who is grown in the end and cost least.
 
         Where nobody lives, or nobody can have children (an ablation) and all are grown, strangers found
         the space anew: then this is a search among random genomes, with as many lives.
@@ -267,7 +288,11 @@ class HypercellText(Algorithm):
             living = np.flatnonzero(world.arrays["energy"]).tolist()
             founders |= {at: tuple(int(w) for w in world.genome(at)) for at in living}
             founders[0] = best
-        return best
+        registers = world.arrays["body"][:, 4 + text.GENES :]
+        living = [at for at in living if registers[at, text.GROWN]]
+        others = sorted(living, key=lambda at: int(registers[at, text.COST]))
+        genomes = [best, *(tuple(int(w) for w in world.genome(at)) for at in others)]
+        return list(dict.fromkeys(genomes))[: self.colony]
 
     def _strangers(self, rng: np.random.Generator) -> dict[int, tuple[int, ...]]:
         """Random genomes, by the places where they begin."""
