@@ -110,16 +110,17 @@ class Verdict:
         return EXIT[self.word]
 
 
+def plain(value: Any) -> Any:
+    """Without what JSON has no word for: what is infinite or not a number is None."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write(verdict: Verdict, folder: Path) -> Path:
-    """folder/verdict.json: the fields of Verdict; what is infinite or not a number is null."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: plain(v) for k, v in value.items()}
-        if isinstance(value, list):
-            return [plain(v) for v in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
+    """folder/verdict.json: the fields of Verdict, `plain`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "verdict.json"
     partial = path.with_suffix(".partial")

@@ -247,17 +247,18 @@ def test_a_pond_goes_on_from_a_snapshot(tmp_path: Path) -> None:
     assert account(again) == account(world)
 
 
-def test_two_processes_end_in_the_bits_of_one() -> None:
-    case = pond(6)
+@pytest.mark.parametrize("inherit", [False, True])
+def test_two_processes_end_in_the_bits_of_one(inherit: bool) -> None:
+    case, ticks = (heirs(6), 24) if inherit else (pond(6), 20)
     world = case.world()
-    world.run(20)
+    world.run(ticks)
     plan = Plan(
         case.geometry,
         case.biology,
         build.library(case.biology.source("cpu"), "text"),
         case.founders,
         processes=2,
-        ticks=[20],
+        ticks=[ticks],
         params=case.params,
         data=dict(enumerate(case.data)),
         seed=case.seed,

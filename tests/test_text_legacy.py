@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from algorithms.hypercell import text, text_oracle_legacy
 from algorithms.hypercell.biology import KERNEL, inlined
 from algorithms.hypercell.oracle import Here, Oracle
-from algorithms.hypercell.processes import Plan, run_together
 from algorithms.hypercell.text import HABITS, LOST, MODELS, ON
 from algorithms.hypercell.text_oracle_learn import WEIGHT_LIMIT, Mind
 from algorithms.hypercell.text_oracle_reader import BUCKETS, MIND
@@ -152,26 +151,6 @@ def test_every_schedule_ends_where_the_oracle_does(seed: int) -> None:
             assert (name, until, *account(world)) == (name, until, *account(oracle))
         sold += sum(len(message.carry) for message in oracle._on_the_way())
     assert sold > 0 and oracle.count["births"] > 10
-
-
-def test_two_processes_end_in_the_bits_of_one() -> None:
-    case = heirs(6)
-    world = case.world()
-    world.run(24)
-    plan = Plan(
-        case.geometry,
-        case.biology,
-        build.library(case.biology.source("cpu"), "text"),
-        case.founders,
-        processes=2,
-        ticks=[24],
-        params=case.params,
-        data=dict(enumerate(case.data)),
-        seed=case.seed,
-        economy=case.economy,
-    )
-    (standing,) = run_together(plan)
-    assert standing.hash == world.hash() and world.tallies()["births"] > 0
 
 
 def thrifty(case: Case) -> Case:

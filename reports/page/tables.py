@@ -13,7 +13,7 @@ from reports.cube_axes import Axes
 from reports.curve import all_bars, crossing
 from reports.metrics_audit import Board, audit
 from reports.page.reading import Read
-from reports.plots.curve import medians
+from reports.plots.curve import board_of, medians
 from reports.tabular import Column, Kind, Table
 
 Names = list[tuple[str, Kind, bool]]
@@ -36,13 +36,6 @@ def of_page(read: Read, axes: Axes) -> dict[str, Table]:
         audit_table(audit(list(lines))),
     ]
     return {table.name: table for table in tables}
-
-
-def board_of(record: Record) -> str:
-    """What curves must share to be in one panel, as in bench plot curve."""
-    task = record.task
-    names = (task.name, task.variant, task.access, record.source, record.host.device_class)
-    return " / ".join(names)
 
 
 def curves_table(curves: list[Record]) -> Table:

@@ -15,7 +15,7 @@ import msgspec
 
 from metrics.record import ExamInfo
 from reports.page.reading import Entry, called, utf8
-from reports.verdict_fields import Condition, Verdict
+from reports.verdict_fields import Condition, Verdict, plain
 from reports.verdict_lines import cells, labels, paste
 
 NOT_FINISHED = "not finished"
@@ -67,7 +67,7 @@ def _one(path: Path, sat: list[Entry]) -> dict[str, Any] | None:
     with contextlib.suppress(OSError, ValueError):  # all that it would add is a date
         plan = _object(plan_path)
     starts = [entry.record.started_at for entry in sat if entry.record.run in set(v.runs)]
-    fields = _plain(asdict(v))
+    fields = plain(asdict(v))
     return {
         **{name: fields[name] for name in SAME},
         "name": v.exam,
@@ -127,11 +127,11 @@ def _condition(c: Condition, v: Verdict) -> dict[str, Any]:
         "state": c.state,
         "met": {"met": True, "refuted": False}.get(c.state),
         "unit": "times" if c.name in ("energy", "wall") else v.score_unit,
-        "estimate": _plain(c.value),
-        "low": _plain(c.low),
-        "high": _plain(c.high),
-        "level": _plain(c.level),
-        "bar": _plain(c.limit),
+        "estimate": plain(c.value),
+        "low": plain(c.low),
+        "high": plain(c.high),
+        "level": plain(c.level),
+        "bar": plain(c.limit),
         "needed": c.needed,
         "must": must,
         "seen": seen,
@@ -182,12 +182,3 @@ def _pairs(infos: list[ExamInfo]) -> int:
     for pair, _ in {(info.pair, info.side) for info in infos}:
         sides[pair] += 1
     return sum(n == len(infos[0].sides) for n in sides.values())
-
-
-def _plain(value: Any) -> Any:
-    """Without what JSON has no word for."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

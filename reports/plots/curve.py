@@ -22,9 +22,7 @@ def draw_curve(folders: list[Path], path: Path, only: str | None) -> str:
     boards: dict[str, list[Record]] = defaultdict(list)
     for record in gather(folders, Record):
         if record.kind == CURVE and record.curve and record.score:
-            task = record.task
-            names = (task.name, task.variant, task.access, record.source, record.host.device_class)
-            boards[" / ".join(names)].append(record)
+            boards[board_of(record)].append(record)
     makes = "bench curve -m task=nanogpt algo=ngram,hashed_softmax seed=0,1,2"
     chosen = choose(list(boards), only, makes, folders)
 
@@ -42,6 +40,13 @@ def draw_curve(folders: list[Path], path: Path, only: str | None) -> str:
     draw(path, len(chosen), height_in(HEIGHT_IN, labels), fill)
     count = sum(len(boards[name]) for name in chosen)
     return f"{count} curve{'s' * (count != 1)}"
+
+
+def board_of(record: Record) -> str:
+    """What curves must share to be in one panel."""
+    task = record.task
+    names = (task.name, task.variant, task.access, record.source, record.host.device_class)
+    return " / ".join(names)
 
 
 def labelled(records: list[Record]) -> dict[str, list[Record]]:
