@@ -92,6 +92,7 @@ def test_density_counts_what_two_instruments_see() -> None:
             world = World(kernel, case.geometry, case.biology, case.seed, case.economy, ablation)
             world.space.params[: len(case.params)] = case.params
             world.space.params[density.STEPS] = steps
+            world.space.params[density.BRIEF] = 4 if steps < 16 else 20
             world.space.params[density.FOLDS] = folds
             world.found(case.founders)
             worlds.append(world)

@@ -191,7 +191,7 @@ def test_the_hall_keeps_the_best_of_all_spaces() -> None:
     ("fields", "words"),
     [
         ({"ticks": 0}, "algo.ticks=0: must be a whole number from 1"),
-        ({"points": 0.5}, "algo.points=0.5: must be a whole number"),
+        ({"top": 0.5}, "algo.top=0.5: must be a whole number"),
         ({"memory": True}, "algo.memory=True: must be a whole number"),
         ({"mutation": 256}, "algo.mutation=256: must be a whole number from 0 to 255"),
         ({"retest": 63}, "algo.retest=63: must be a whole number from 64"),

@@ -49,13 +49,13 @@ def cases(draw: st.DrawFn) -> Case:
     """Any small space, full of rules and kinds of all sorts, in any setting."""
     shape = draw(geometries(12))
     rng = random.Random(draw(st.integers(0, 1 << 32)))
-    size, params = draw(st.sampled_from(SIZES)), [0] * 11
+    size, params = draw(st.sampled_from(SIZES)), [0] * 12
     params[density.STEPS] = draw(st.sampled_from([0, 1, 3, 18]))
-    brief = draw(st.sampled_from([0, 1, 2, 18]))
-    params[density.BRIEF] = min(brief, params[density.STEPS])
+    params[density.BRIEF] = draw(st.sampled_from([1, 2, 18]))
     params[density.COINS] = draw(st.integers(0, 1))
     params[density.RIPEN] = draw(st.sampled_from([1, 2, 7]))
-    params[density.POINTS] = draw(mostly(40, 1, 10_000))
+    params[density.FADE] = draw(st.sampled_from([0, 1, 9, 40]))
+    params[density.TOP] = draw(mostly(1300, 1, 100_000))
     params[density.MEMORY] = draw(st.sampled_from([1, 2, 16]))
     params[density.GROWN] = rng.randint(1, params[density.MEMORY])
     params[density.REST] = rng.randint(1, 4)
@@ -125,11 +125,12 @@ def test_every_schedule_ends_where_the_oracle_does(case: Case, tile: int, luck: 
 def crowd(menu: int = 0, size: tuple[int, int] = (21, 3), seed: int = 5) -> Case:
     """A full torus in which all that can happen happens: see the test below."""
     rng = random.Random(seed)
-    params = [0] * 11
-    params[density.STEPS], params[density.POINTS], params[density.MEMORY] = 6, 30, 4
+    params = [0] * 12
+    params[density.STEPS], params[density.TOP], params[density.MEMORY] = 6, 1300, 4
     params[density.FEED], params[density.FOLDS] = 64, 15
     params[density.MENU], params[density.GROWN], params[density.REST] = menu, 2, 2
     params[density.BRIEF], params[density.COINS], params[density.RIPEN] = 4, 1, 8
+    params[density.FADE] = 50
     shape = geometry(sm=Axis(4, True, 2, 0), warp=Axis(4, True, 1, 0))
     founders = []
     for at in range(shape.locations):

@@ -12,7 +12,7 @@ from tasks.automaton.simulator import table_words
 READS = ["../../tasks/automaton/kernel/ring.h"]  # counted as code by whoever hashes it
 RULE, KINDS = 0, 1
 # Places in params.
-STEPS, POINTS, MEMORY, FEED, FOLDS, MENU, GROWN, REST, BRIEF, COINS, RIPEN = range(11)
+STEPS, TOP, MEMORY, FEED, FOLDS, MENU, GROWN, REST, BRIEF, COINS, RIPEN, FADE = range(12)
 SPREADS = 64
 FOLD_NAMES = ("none", "swap", "mirror", "both")
 ECONOMY = Economy(cap=1 << 29, settle=64, rent=1, breed=0, endowment=200)

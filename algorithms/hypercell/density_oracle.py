@@ -12,18 +12,19 @@ from algorithms.hypercell.arithmetic import Words, below
 from algorithms.hypercell.density import (
     BRIEF,
     COINS,
+    FADE,
     FEED,
     FOLDS,
     GROWN,
     KINDS,
     MEMORY,
     MENU,
-    POINTS,
     REST,
     RIPEN,
     RULE,
     SPREADS,
     STEPS,
+    TOP,
     table_of,
     table_size,
 )
@@ -31,8 +32,10 @@ from algorithms.hypercell.oracle import ANEW, Here, Oracle
 from tasks.automaton import oracle
 
 BATCH, STALE, POCKET = 64, 32, 4
+LEAST, MOST = 32, 448
 COINS_STREAM = 2
 KIND, TRAITS, SPREAD, TABLE = range(4)  # genome
+SWAP = 1  # of a fold
 SCORE, BATCHES, FOOD, FOOD_ID, AGE, ATE, HITS, MATED, MATE = range(9)  # state
 S_KIND, S_ID, S_POINTS, S_HITS, S_GROWN, S_TABLE = range(6)  # signal
 
@@ -43,8 +46,8 @@ def quotient(a: int, b: int) -> int:
 
 
 def power(x: int) -> int:
-    """2^(x / 16) for x from 0 to 448, by straight lines between powers."""
-    whole, part = divmod(min(max(x, 0), 448), 16)
+    """2^(x / 16) for x from 0 to MOST, by straight lines between powers."""
+    whole, part = divmod(min(max(x, 0), MOST), 16)
     return (16 + part) * 2**whole // 16
 
 
@@ -102,25 +105,30 @@ class DensityLife:
 
     def _judge(self, here: Here, table: np.ndarray, spread: int) -> tuple[int, int]:
         """Points of a batch, and how many of it are solved."""
-        cells = self._draw(here, spread)
-        ones = 2 * cells.sum(axis=1) > self.width
-        steps, brief = here.space.params[STEPS], here.space.params[BRIEF]
-        after = oracle.run(table, cells, brief)
-        if (after == after[:, :1]).all(axis=1).any():
-            after = oracle.run(table, after, steps - brief)
+        after = self._draw(here, spread)
+        ones = 2 * after.sum(axis=1) > self.width
+        left, over = here.space.params[STEPS], 0
+        while left:
+            part = min(here.space.params[BRIEF], left)
+            after, left = oracle.run(table, after, part), left - part
+            uniform = int((after == after[:, :1]).all(axis=1).sum())
+            if uniform <= over:
+                break
+            over = uniform
         right = (after == ones[:, None]).sum(axis=1)
         solved = right == self.width
+        points = right + self.width * solved
+        if here.genome[TRAITS] & SWAP:
+            return int(points.sum()), int(solved.sum())
         worst = BATCH * self.width
         for side in (ones, ~ones):
             if side.any():
-                sum_ = int(right[side].sum() + self.width * solved[side].sum())
-                worst = min(worst, sum_ * (BATCH // 2) // int(side.sum()))
+                worst = min(worst, int(points[side].sum()) * (BATCH // 2) // int(side.sum()))
         return 2 * worst, int(solved.sum())
 
     def _worth(self, here: Here, more: int = 0) -> int:
-        return power(
-            quotient(16 * (here.state[SCORE] - self.floor), here.space.params[POINTS]) + more
-        )
+        beyond, top = max(here.state[SCORE] - self.floor, 0), here.space.params[TOP]
+        return power(LEAST + (MOST - LEAST) * beyond**2 // top**2 + more)
 
     def live(self, here: Here) -> None:
         if here.genome[KIND] == RULE:
@@ -153,7 +161,9 @@ class DensityLife:
         if rests:
             get_by(here)
             return tell(here, 0, state[ATE], state[HITS], grown)
-        spread = state[FOOD] - 1
+        spread, fade = state[FOOD] - 1, params[FADE]
+        if fade:
+            spread = spread * max(fade - here.tick, 0) // fade
         points, hits = self._judge(here, table, spread)
         points += self.hardship * (SPREADS - spread) ** 3 // SPREADS**3
         state[ATE], state[HITS] = points, hits

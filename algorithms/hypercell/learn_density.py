@@ -24,7 +24,7 @@ from tasks.automaton.simulator import Simulator
 from tasks.native.build import library
 from tasks.rule_search import RuleSearch
 
-USUAL_WIDTH = 149  # of the ring that `points` and `brief` are meant for
+USUAL_WIDTH = 149  # of the ring that `top` and `brief` are meant for
 KEPT = 256  # rules that are remembered for export
 STEP = 0.002  # of the score: less is no reason to be patient
 SEEDS = (1 << 62) - 1
@@ -35,8 +35,9 @@ class HypercellDensity(Algorithm):
     """Rules earn by classifying configurations of the kinds around them, kinds by being hard but solvable.
 
     geometry: a name in configs/geometry, or the absolute path of a yaml like those. ticks: of a training.
-    founders: fraction of places that begin with a kind; the others begin with a random rule. points: of
-    149 * 128 that a batch of 64 configurations can bring; so many more double what a rule has. memory:
+    founders: fraction of places that begin with a kind; the others begin with a random rule. top: a
+    batch of 64 configurations can bring 149 * 128 points, and guessing a quarter of them; with so many
+    beyond that a rule has the most that it can, with fewer less by their square, in doublings. memory:
     batches that a rule is judged by in the end; ripen: at first it is `grown`, and one more every so many
     ticks. grown: after how many it is. rest: one that has been judged by as many as it remembers eats every
     so many ticks. feed: doublings, in 1/16, between the worth of a kind
@@ -44,7 +45,8 @@ class HypercellDensity(Algorithm):
     "none", "swap", "mirror", "both". flips: of a child's table beyond one, in 1/32; cross: chance, in
     1/256, that a child is crossed with a neighbour; caste: that it is of the other kind; mutation: that
     a gene has a bit flipped. All of these are what founders begin with, and evolve. brief: steps, of a
-    ring of 149, of others in proportion, after which a batch ends of which nothing is uniform; 0: never.
+    ring of 149, of others in proportion, in which more of a batch must have become uniform, or it ends;
+    0: it never does. fade: ticks in which the kinds of a space become fair coins, all alike; 0: they never do.
     epoch: ticks between two looks for a better rule; retest: fair coins that decide which is. patience:
     ticks without a better rule, times the number of spaces so far, after which a space is given up; 0:
     never. Then, and where all kinds have died out and the rules have starved, other founders begin anew;
@@ -59,7 +61,7 @@ class HypercellDensity(Algorithm):
     geometry: str = "torus"
     ticks: int = 2000
     founders: float = 0.25
-    points: int = 520
+    top: int = 17000
     memory: int = 16
     ripen: int = 64
     grown: int = 2
@@ -71,6 +73,7 @@ class HypercellDensity(Algorithm):
     caste: int = 24
     mutation: int = 4
     brief: int = 32
+    fade: int = 192
     epoch: int = 8
     retest: int = 1280
     patience: int = 3000
@@ -84,7 +87,7 @@ class HypercellDensity(Algorithm):
     def __post_init__(self) -> None:
         for name, least, most in (
             ("ticks", 1, 1 << 30),
-            ("points", 1, 1 << 20),
+            ("top", 1, 1 << 20),
             ("memory", 1, 1 << 10),
             ("ripen", 1, 1 << 30),
             ("grown", 1, 1 << 10),
@@ -95,6 +98,7 @@ class HypercellDensity(Algorithm):
             ("caste", 0, 255),
             ("mutation", 0, 255),
             ("brief", 0, 1 << 16),
+            ("fade", 0, 1 << 30),
             ("epoch", 1, 1 << 20),
             ("retest", 64, 1 << 24),
             ("patience", 0, 1 << 30),
@@ -143,9 +147,9 @@ class HypercellDensity(Algorithm):
         world.found(self._founders(locations, np.random.default_rng([self.spec.seed, seed])))
         params, P = world.space.params, density
         params[P.STEPS] = self.spec.steps
-        params[P.POINTS] = max(1, self.points * self.spec.width // USUAL_WIDTH)
+        params[P.TOP] = max(1, self.top * self.spec.width // USUAL_WIDTH)
         params[P.MEMORY], params[P.GROWN], params[P.REST] = self.memory, self.grown, self.rest
-        params[P.FEED], params[P.RIPEN] = self.feed, self.ripen
+        params[P.FEED], params[P.RIPEN], params[P.FADE] = self.feed, self.ripen, self.fade
         brief = self.brief * self.spec.width // USUAL_WIDTH or self.spec.steps
         params[P.BRIEF] = min(brief, self.spec.steps)
         params[P.COINS] = self.common_coins

@@ -2,9 +2,10 @@
 //
 // A rule organism is a table of 2^INPUTS outputs. It lives on the configurations of its neighbours: it
 // draws 64 of the kind that it heard of last, lets them run, and what it has follows how many it gets
-// right: twice as much for every POINTS more. In a tick the same coins fall for all rules, so that what
-// one has more than another is less by luck. A batch of which nothing is uniform soon is not run on. A kind organism is such a kind: from fair coins to cells
-// that are ones by a chance as far from 1/2 as its spread says. It has what the rules have that live on
+// right: the better it is, the fewer more points double what it has. In a tick the same coins fall for all
+// rules, so that what one has more than another is less by luck. A batch is run on while more and more of
+// it come to be uniform: what goes in circles does so for ever. A kind organism is such a kind: from fair
+// coins to cells that are ones by a chance as far from 1/2 as its spread says. It has what the rules have that live on
 // it, more where they solve two of three, less where they solve all or none: hard but solvable. What is
 // hard pays a rule as much more as it costs a good one, so that rules that live on different kinds can
 // be compared.
@@ -13,15 +14,16 @@
 // images as well. Images under SWAP have ones and zeros swapped, and the opposite output; under MIRROR
 // left and right. Which fold is a gene. 0...0 always stays, and so does 1...1: an answer has to stand.
 //
-// Compiled in: WIDTH, RADIUS (ring.h). params: steps of a run; POINTS; batches that a judgement remembers;
-// FEED, doublings in 1/16 that lie between a kind
+// Compiled in: WIDTH, RADIUS (ring.h). params: steps of a run; TOP, points beyond FLOOR that bring the most
+// one can have; batches that a judgement remembers; FEED, doublings in 1/16 that lie between a kind
 // that is worth nothing and one of the best; which folds there may be (bit f: fold f); MENU: not 0 where
 // there are no kind organisms, and all rules live on a spread of MENU - 1; after how many batches a rule is
-// grown; every how many ticks one eats that has been judged by all that it remembers; BRIEF: steps, at most those
-// of a run, after which a batch ends of which nothing is uniform; COINS: whether all throw the same;
-// RIPEN: ticks in which a rule's memory, GROWN at first, grows by a batch: rough and quick, then exact.
+// grown; every how many ticks one eats that has been judged by all that it remembers; BRIEF: steps, at least
+// one, in which more of a batch must have become uniform, or it ends; COINS: whether all throw the same;
+// RIPEN: ticks in which a rule's memory, GROWN at first, grows by a batch: rough and quick, then exact; FADE:
+// ticks in which all kinds become fair coins, which is what is asked in the end; 0: they never do.
 
-enum { P_STEPS, P_POINTS, P_MEMORY, P_FEED, P_FOLDS, P_MENU, P_GROWN, P_REST, P_BRIEF, P_COINS, P_RIPEN };
+enum { P_STEPS, P_TOP, P_MEMORY, P_FEED, P_FOLDS, P_MENU, P_GROWN, P_REST, P_BRIEF, P_COINS, P_RIPEN, P_FADE };
 enum { RULE, KINDS };
 enum { SWAP = 1, MIRROR = 2 };
 enum { COINS_STREAM = 2 };                             // beside space.h's
@@ -52,6 +54,7 @@ enum {
   STALE = 32,                            // ticks for which a kind is remembered, or lives uneaten
   SPREADS = 64,                          // in 1/128 of chance
   POCKET = 4,                            // what the young live on, so that they can send signals
+  LEAST = 32, MOST = 448,                // doublings / 16 that a score is worth
   ALL_POINTS = 2 * BATCH * WIDTH,
   FLOOR = ALL_POINTS / 4 - 400,          // a little less than what guessing each cell brings
   HARDSHIP = ALL_POINTS / 19 * 3         // what GKL loses by fair coins against a spread of 63
@@ -59,96 +62,22 @@ enum {
 
 DEVICE void arrive(Here &, const u32 *, u32) {}
 
-DEVICE u32 bit_of(const u32 *table, u32 at) { return table[at >> 5] >> (at & 31) & 1; }
+#include "density_batch.h"
 
-DEVICE u32 image_of(u32 at, u32 fold) {
-  u32 image = at;
-  COUNT(IMAGE, 1), COUNT(MIRRORED, fold >> 1 & 1), COUNT(SWAPPED, fold & 1);
-  if (fold & MIRROR) {
-    image = 0;
-    for (i32 i = 0; i < INPUTS; i++) image |= (at >> i & 1) << (INPUTS - 1 - i);
-  }
-  return fold & SWAP ? ~image & ((1u << INPUTS) - 1) : image;
-}
-
-// The table as it is lived by.
-DEVICE void unfold(const u32 *genes, u32 fold, u32 *table) {
-  for (i32 w = 0; w < TABLE_SIZE; w++) table[w] = 0;
-  LONG
-  for (u32 at = 0; at < 1u << INPUTS; at++) {
-    u32 image = image_of(at, fold), own = image < at ? image : at;
-    COUNT(ENTRY, 1), COUNT(COPIED, image < at);
-    u32 output = bit_of(genes, own) ^ (image < at && fold & SWAP);
-    table[at >> 5] |= output << (at & 31);
-  }
-  COUNT(UNFOLDED, 1);
-  table[0] &= ~1u;                                     // an answer has to stay
-  table[TABLE_SIZE - 1] |= 1u << ((1u << INPUTS) - 1 & 31);
-}
-
-// 64 configurations, from fair coins to cells that are ones with probability 1/2 + spread / 128, evenly;
-// every second one has as many zeros.
-DEVICE void draw_cells(const Here &here, u32 spread, u64 *row) {
-  u64 digits[7] = {};                                  // of the chance of a one, in 1/128, by lane
-  LONG
-  for (u32 lane = 0; lane < BATCH; lane++) {
-    u64 chance = 64 + spread * (lane / 2) / (BATCH / 2 - 1);
-    for (i32 digit = 0; digit < 7; digit++) digits[digit] |= (chance >> digit & 1) << lane;
-  }
-  COUNT(DRAWN, 1), COUNT(COIN, WIDTH * (spread ? 7 : 1));
-  COUNT(TOSS, (WIDTH * (spread ? 7 : 1) + 1) / 2);
-  u32 used = 0, tick = here.tick;
-  bool common = here.space->params[P_COINS] != 0;
-  Dice block;
-  LONG
-  for (i32 i = 0; i < WIDTH; i++) {
-    u64 cells = 0;
-    for (i32 digit = spread ? 0 : 6; digit < 7; digit++) {
-      if (!(used & 1))
-        block = common ? dice(*here.space, tick, 0, used >> 1, COINS_STREAM) : roll(here, used >> 1);
-      u64 coin = (u64)block.word[2 * (used & 1) + 1] << 32 | block.word[2 * (used & 1)];
-      cells = (cells & coin) | (digits[digit] & (cells ^ coin));
-      used++;
-    }
-    row[RADIUS + i] = cells ^ 0xAAAAAAAAAAAAAAAAull;
-  }
-}
-
-// A batch: points for every cell that ends as most cells began, as many again for a whole configuration;
-// of those that began with more ones and of those with more zeros the ones that went worse are counted
-// twice, so that always saying the same is worth nothing.
-DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, u32 &hits) {
-  u64 row[ROW], other[ROW];
-  draw_cells(here, spread, row);
-  LONG
-  for (i32 i = WIDTH + RADIUS; i < ROW; i++) row[i] = 0;
-  u64 ones = majority_of(row);
-  i32 steps = (i32)here.space->params[P_STEPS], brief = (i32)here.space->params[P_BRIEF];
-  run_ring(rule, row, other, brief);
-  if (uniform_at(row, 0) | uniform_at(row, ~0ull)) {
-    COUNT(PROMISE, 1);
-    run_ring(rule, row, other, steps - brief);
-  }
-  u64 solved = (ones & uniform_at(row, 0)) | (~ones & uniform_at(row, ~0ull));
-  hits = (u32)POPCOUNT(solved);
-  u32 worst = ALL_POINTS / 2;
-  COUNT(JUDGED, 1);
-  for (i32 side = 0; side < 2; side++) {
-    u64 lanes = side ? ones : ~ones;
-    u32 many = (u32)POPCOUNT(lanes), right = (u32)POPCOUNT(solved & lanes) * WIDTH;
-    LONG
-    for (i32 i = 0; i < WIDTH; i++) right += (u32)POPCOUNT(~(row[RADIUS + i] ^ ones) & lanes);
-    COUNT(SIDE, many != 0), COUNT(WORSE, many && right * (BATCH / 2) / many < worst);
-    if (many && right * (BATCH / 2) / many < worst) worst = right * (BATCH / 2) / many;
-  }
-  return 2 * worst;
-}
-
-// 2^(x / 16) for x from 0 to 448, by straight lines between powers.
+// 2^(x / 16) for x from 0 to MOST, by straight lines between powers.
 DEVICE i64 power(i64 x) {
   COUNT(POWER, 1), COUNT(WORTHY, x >= 0);
-  x = x < 0 ? 0 : x > 448 ? 448 : x;
+  x = x < 0 ? 0 : x > MOST ? MOST : x;
   return ((16 + (x & 15)) << (x >> 4)) >> 4;
+}
+
+// What a score is worth, in doublings / 16: by the square of what is beyond guessing, since points come the
+// harder the more of them there are.
+DEVICE i64 worth(const Here &here, u32 score) {
+  i64 top = here.space->params[P_TOP], beyond = (i64)score - FLOOR;
+  COUNT(WORTH, 1);
+  if (beyond < 0) beyond = 0;
+  return LEAST + (MOST - LEAST) * beyond * beyond / (top * top);
 }
 
 // The mean of the last `memory` values, about.
@@ -160,9 +89,9 @@ DEVICE void average(u32 *state, i32 value, u32 memory) {
 }
 
 // What an organism has follows what it is worth: it earns what is missing, and burns what is too much.
-DEVICE void stand(Here &here, i64 worth) {
+DEVICE void stand(Here &here, i64 wanted) {
   COUNT(STAND, 1);
-  i64 missing = worth + here.space->rent - here.energy;
+  i64 missing = wanted + here.space->rent - here.energy;
   if (missing > 0)
     here.earned += missing;
   else
@@ -198,6 +127,13 @@ DEVICE void listen(Here &here) {
   }
 }
 
+// What is left of a kind's spread at this tick.
+DEVICE u32 faded(const Here &here, u32 spread) {
+  i64 fade = here.space->params[P_FADE], left = fade - here.tick;
+  COUNT(SEASON, fade != 0), COUNT(LATE, fade && left <= 0), COUNT(FADING, fade && left > 0);
+  return !fade ? spread : left <= 0 ? 0 : (u32)(spread * left / fade);
+}
+
 DEVICE void live_rule(Here &here) {
   const i64 *params = here.space->params;
   u32 *state = here.state, table[TABLE_SIZE], hits;
@@ -227,14 +163,14 @@ DEVICE void live_rule(Here &here) {
   unfold(here.genome + TABLE, here.genome[TRAITS] & 3, table);
   Ready rule = ready(table);
   COUNT(MEAL, 1);
-  u32 spread = state[FOOD] - 1, near = SPREADS - spread, points = judge(here, rule, spread, hits);
+  u32 spread = faded(here, state[FOOD] - 1), near = SPREADS - spread;
+  u32 points = judge(here, rule, spread, here.genome[TRAITS] & SWAP, hits);
   points += (u32)((u64)HARDSHIP * near * near * near / (SPREADS * SPREADS * SPREADS));
   state[ATE] = points, state[HITS] = hits;
   average(state, (i32)points, memory);
   grown = state[BATCHES] >= (u32)params[P_GROWN];
-  COUNT(WORTH, grown);
   if (grown)
-    stand(here, power(16 * ((i64)state[SCORE] - FLOOR) / params[P_POINTS]));
+    stand(here, power(worth(here, state[SCORE])));
   else
     get_by(here);                                      // the young live on what they were given
   tell(here, state[FOOD_ID] + 1, points, hits, grown);
@@ -262,8 +198,7 @@ DEVICE void live_kinds(Here &here) {
   else if (state[BATCHES] < (u32)params[P_GROWN])
     get_by(here);
   else
-    stand(here, power(16 * ((i64)state[SCORE] - FLOOR) / params[P_POINTS] - 16 +
-                      (i64)state[HITS] * params[P_FEED] / 256));
+    stand(here, power(worth(here, state[SCORE]) - 16 + (i64)state[HITS] * params[P_FEED] / 256));
   tell(here, here.id, here.genome[SPREAD], 0, false);
 }
 

@@ -40,14 +40,20 @@
   _(COIN, 0, 0, 17, 2) \
   /* ... the dice are thrown for 128 of them */ \
   _(TOSS, 0, 0, 1) \
-  /* a batch is judged: whose coins, is any uniform, who is solved, cells that are right on both sides */ \
-  _(JUDGED, 0, 0, 28 + 18 * WIDTH, 3) \
-  /* ... on to the last step */ \
-  _(PROMISE, 0, 0, 1) \
+  /* a batch is judged: whose coins, who is solved, cells that are right on both sides, is its table fair? */ \
+  _(JUDGED, 0, 0, 30 + 18 * WIDTH, 2) \
+  /* ... it is not: the worse side twice */ \
+  _(PARTIAL, 0, 0, 0, 1) \
+  /* ... so many steps on: how many are uniform? */ \
+  _(PAUSE, 0, 0, 7) \
+  /* ... more than were: all of them? */ \
+  _(HOPE, 0, 0, 1) \
   /* ... of a side with any, the share */ \
   _(SIDE, 0, 0, 1 + DIV_ADD, 1 + DIV_MUL) \
   /* ... and it is the worst so far */ \
   _(WORSE, 0, 0, DIV_ADD, 1 + DIV_MUL) \
+  /* a score in doublings: the square of what is beyond guessing, in 64 bits */ \
+  _(WORTH, 4, 0, 6 + 2 * DIV_ADD, 6 + 2 * DIV_MUL) \
   /* a power of two by straight lines, in 64 bits */ \
   _(POWER, 0, 0, 12) \
   /* ... is it beyond what can be? */ \
@@ -86,10 +92,14 @@
   _(TIRED, 0, 0, 1 + DIV_ADD, DIV_MUL) \
   /* it rests: tells of its last batch */ \
   _(NAP, 8) \
+  /* it eats: do kinds fade? */ \
+  _(SEASON, 0, 0, 3) \
+  /* ... they have */ \
+  _(LATE, 0) \
+  /* ... what is left of a spread, in 64 bits */ \
+  _(FADING, 0, 0, 2 * DIV_ADD, 2 + 2 * DIV_MUL) \
   /* it eats: its fold; how hard that kind is; points and hits are noted; is it grown now? */ \
-  _(MEAL, 16, 8, 8, 6) \
-  /* its score in units of worth, in 64 bits */ \
-  _(WORTH, 4, 0, 2 + 2 * DIV_ADD, 2 + 2 * DIV_MUL) \
+  _(MEAL, 20, 8, 8, 6) \
   /* a kind is told something: by a rule? */ \
   _(GUEST, 4, 0, 1) \
   /* ... that ate it? */ \
@@ -103,7 +113,7 @@
   /* it was eaten not long ago: often enough? */ \
   _(LIKED, 4, 0, 1) \
   /* ... its worth, in 64 bits */ \
-  _(VALUED, 8, 0, 8 + 2 * DIV_ADD, 4 + 2 * DIV_MUL) \
+  _(VALUED, 4, 0, 6, 2) \
   /* a child: without heredity? Is its fold allowed? Registers are cleared */ \
   _(CHILD, 20, 20, 7) \
   /* its parent heard a neighbour: is it a rule? */ \
