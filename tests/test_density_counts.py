@@ -19,6 +19,7 @@ from metrics import counts as tables
 from tasks.native import build
 from tasks.rule_search import RuleSearch
 from tests import instrumented
+from tests.hypercells import geometry
 from tests.instrumented import accesses, bytes_of, ended, gcc, operations, watch, with_accesses
 from tests.test_hypercell_density import SIZES, crowd
 
@@ -118,6 +119,33 @@ def test_density_counts_what_two_instruments_see() -> None:
     elsewhere = {name for name in names if name.startswith("SENT_")}
     elsewhere |= {"PIONEER", "BOUNDED", "TURNED", "BUY", "CAP", "DEATH"}  # of the engine, or rare
     assert not [name for name in names if not happened[name] and name not in elsewhere]
+
+
+@gcc
+@pytest.mark.parametrize("goes", ["in circles", "on"])
+def test_a_batch_is_run_on_while_more_of_it_become_uniform(goes: str) -> None:
+    """Where every cell stays as it is, no ring of fair coins comes to be uniform; where ones spread by a
+    cell a step, all do, each as late as its longest run of zeros is long."""
+    width, radius = SIZES[0]
+    kernel, events, _, _ = kernels(width, radius)
+    at = np.arange(2 ** (2 * radius + 1))
+    own, right = at >> radius & 1, at >> radius - 1 & 1
+    table = (own if goes == "in circles" else own | right).astype(np.uint8)
+    case = crowd(1, (width, radius))
+    founder = density.rule(radius, 0, density.traits(0, 0, 0, 0), table, (0, 0))
+    world = World(kernel, geometry(), case.biology, 1, case.economy, Ablation(reproduction=False))
+    world.space.params[: len(case.params)] = case.params
+    world.space.params[density.STEPS], world.space.params[density.BRIEF] = 40, 6
+    world.found([founder])
+    events.restart()
+    world.run(4)
+    events.told(0)
+    meals, run = events.events["MEAL"], events.events["STEP"]
+    assert meals > 1
+    if goes == "in circles":
+        assert run == meals * 6
+    else:
+        assert meals * 6 < run <= meals * (width + 5)
 
 
 def sitting(monkeypatch: pytest.MonkeyPatch, count: bool, threads: int) -> tuple[Any, Any, int]:

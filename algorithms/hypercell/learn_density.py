@@ -46,11 +46,11 @@ class HypercellDensity(Algorithm):
     1/256, that a child is crossed with a neighbour; caste: that it is of the other kind; mutation: that
     a gene has a bit flipped. All of these are what founders begin with, and evolve. brief: steps, of a
     ring of 149, of others in proportion, in which more of a batch must have become uniform, or it ends;
-    0: it never does. fade: ticks in which the kinds of a space become fair coins, all alike; 0: they never do.
-    epoch: ticks between two looks for a better rule; retest: fair coins that decide which is. patience:
-    ticks without a better rule, times the number of spaces so far, after which a space is given up; 0:
-    never. Then, and where all kinds have died out and the rules have starved, other founders begin anew;
-    the best of all spaces is kept.
+    0: it never does. fade: ticks in which the kinds of a space become fair coins, all alike; 0: they
+    never do. epoch: ticks between two looks for a better rule; retest: fair coins that decide which is.
+    patience: ticks without a better rule, times the number of spaces so far, after which a space is given
+    up; 0: never. Then, and where all kinds have died out and the rules have starved, other founders begin
+    anew; the best of all spaces is kept.
 
     Ablations: kinds (without them all rules live on the whole spread alike), common_coins (each throws its
     own), reproduction, neighbours, heredity, one_location.
