@@ -70,7 +70,7 @@ class HypercellDensity(Algorithm):
     folds: str = "both"
     flips: int = 16
     cross: int = 128
-    caste: int = 24
+    caste: int = 48
     mutation: int = 4
     brief: int = 32
     fade: int = 192
