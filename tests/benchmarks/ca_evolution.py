@@ -1,8 +1,10 @@
 """Density classification: energy to each bar, and the score after so many CPU-seconds, by contender.
 
-    python -m tests.benchmarks.ca_evolution FOLDER                         the table of the Records there
+    python -m tests.benchmarks.ca_evolution FOLDER ...                     the table of the Records there
     python -m tests.benchmarks.ca_evolution FOLDER draws=10 budget_j=210   run what is missing, then the table
     ... only="hypercell;genetic"                                           only some of the contenders
+
+Of several curves of a seed the longest counts; what is run goes into the first folder.
 
 Each run is a `bench curve`, which pauses training and has the best rule so far scored on 100,000 held-out
 configurations; 210 J are 60 CPU-seconds by the model of `meter=cpu_time`. A cell is a median over draws
@@ -52,11 +54,11 @@ AFTER_S = (10, 60, 600)
 SLACK = 1.25  # the next pause may come so many times later
 
 
-def curves(folder: str) -> dict[str, list[Record]]:
-    """The finished curves in a folder, by contender; of a seed the longest."""
+def curves(folders: list[str]) -> dict[str, list[Record]]:
+    """The finished curves in these folders, by contender; of a seed the longest."""
     named = {frozenset(words): name for name, words in CONTENDERS.items()}
     best: dict[str, dict[int, Record]] = defaultdict(dict)
-    for record in Store(folder).load(Record).records:
+    for record in (r for folder in folders for r in Store(folder).load(Record).records):
         if record.kind != CURVE or record.status != "ok" or record.task.name != "ca_evolution":
             continue
         words = frozenset(w for w in record.settings["overrides"] if w.startswith("algo"))
@@ -69,13 +71,13 @@ def curves(folder: str) -> dict[str, list[Record]]:
     return {name: list(best[name].values()) for name in CONTENDERS if name in best}
 
 
-def run(folder: str, draws: int, budget_j: str, names: list[str]) -> None:
+def run(folders: list[str], draws: int, budget_j: str, names: list[str]) -> None:
     """Draws the curves that are missing."""
     for seed in range(draws):
         for name in names:
-            if any(r.draw.seed == seed for r in curves(folder).get(name, [])):
+            if any(r.draw.seed == seed for r in curves(folders).get(name, [])):
                 continue
-            words = [*CONTENDERS[name], f"seed={seed}", f"results={folder}", "threads=1"]
+            words = [*CONTENDERS[name], f"seed={seed}", f"results={folders[0]}", "threads=1"]
             pauses = ["curve.first_s=0.3", "curve.ratio=1.25", f"curve.budget_j={budget_j}"]
             command = ["curve", "task=ca_evolution", "meter=cpu_time", *words, *pauses]
             subprocess.run([sys.executable, "-m", "harness.cli", *command], check=False)
@@ -94,14 +96,14 @@ def spread(values: list[float], unit: str) -> str:
     return f"{show(median)} ({show(low)} … {show(high)})"
 
 
-def table(folder: str) -> None:
+def table(folders: list[str]) -> None:
     out = Table(box=None, pad_edge=False)
     for column in ("contender", "draws", *(f"J to {bar}" for bar in BARS), "most J"):
         out.add_column(column, justify="left" if column == "contender" else "right")
     scores = Table(box=None, pad_edge=False)
     for column in ("contender", *(f"after {s} CPU-s" for s in AFTER_S), "best"):
         scores.add_column(column, justify="left" if column == "contender" else "right")
-    for name, records in curves(folder).items():
+    for name, records in curves(folders).items():
         row = []
         for bar in BARS:
             first = [
@@ -126,12 +128,12 @@ def table(folder: str) -> None:
 
 
 def main(words: list[str]) -> int:
-    folder, *settings = words or ["results"]
-    given = dict(word.split("=", 1) for word in settings)
+    folders = [word for word in words if "=" not in word] or ["results"]
+    given = dict(word.split("=", 1) for word in words if "=" in word)
     if given:
         names = given["only"].split(";") if "only" in given else list(CONTENDERS)
-        run(folder, int(given.get("draws", "10")), given.get("budget_j", "210"), names)
-    table(folder)
+        run(folders, int(given.get("draws", "10")), given.get("budget_j", "210"), names)
+    table(folders)
     return 0
 
 
