@@ -38,6 +38,8 @@ class Genetic(Algorithm):
     published. patience: generations of a start without a better rule after which it is given up for a
     new one, counted from the end of that fall; 0 to go on for ever. check: every so many generations
     the elite is tried on `retest` fair coins, on which its best must then beat the best of all starts.
+    brief: steps of a generation's trials in which more of 64 configurations must have become uniform, or
+    the rest count as not solved; 0: all steps are run, and always where the elite is tested again.
     symmetric: only rules that treat 1 read from the right as 0 read from the left, as GKL and its kind
     do: half as many entries are free; null for density alone, since it slows synchronising down. The
     recipe as published: configurations 100, uniform -1, patience 0, symmetric false.
@@ -54,6 +56,7 @@ class Genetic(Algorithm):
     patience: int = 50
     check: int = 10
     retest: int = 4096
+    brief: int = 0
     symmetric: bool | None = None
 
     def __post_init__(self) -> None:
@@ -67,6 +70,7 @@ class Genetic(Algorithm):
             ("patience", 0),
             ("check", 1),
             ("retest", 1),
+            ("brief", 0),
         ):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -80,6 +84,11 @@ class Genetic(Algorithm):
     def prepare(self, spec: RuleSearch) -> None:
         if spec.goal not in RINGS:
             raise Refused(f"genetic runs rings; try algo=lookup with task.goal={spec.goal}")
+        if self.brief and spec.goal != "density":
+            raise Refused(
+                f"algo.brief={self.brief}: rings that {spec.goal} never rest; leave it at 0 for "
+                f"task.goal={spec.goal}"
+            )
         super().prepare(spec)
         self.histories: dict[int, History] = {}
         self.simulator = Simulator(spec.radius, spec.width)
@@ -119,7 +128,7 @@ class Genetic(Algorithm):
         fall, here, since, generation = max(0, self.uniform), 0.0, 0, 0
         while True:
             state = self._configurations(rng, generation)
-            fitness = self._right(tables, state, self.configurations).sum(axis=1)
+            fitness = self._right(tables, state, self.configurations, self.brief).sum(axis=1)
             # Equals are in random order: what has stayed has no right of seniority.
             order = np.lexsort((rng.random(len(tables)), -fitness))
             elite = tables[order[: self.elite]]
@@ -181,11 +190,11 @@ class Genetic(Algorithm):
             best.found(picked, score)
         return score
 
-    def _right(self, tables: np.ndarray, state: np.ndarray, m: int) -> np.ndarray:
+    def _right(self, tables: np.ndarray, state: np.ndarray, m: int, brief: int = 0) -> np.ndarray:
         """bool [k, m]: whether each rule, its ends as they must be, is right on each of the first m."""
         spec = self.spec
         if spec.goal == "density":
-            return self.simulator.solved_many(tables, state, spec.steps)[:, :m]
+            return self.simulator.solved_many(tables, state, spec.steps, brief)[:, :m]
         right = np.zeros((len(tables), m), bool)
         for found, table in zip(right, tables, strict=True):
             ones = bits.ones(self.simulator.data(table, state, spec.steps))[:m]

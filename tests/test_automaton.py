@@ -103,6 +103,12 @@ def test_as_data_is_what_the_definition_says(
         end = oracle.run(rule, cells, steps)
         assert (row[:m] == correct(cells, end)).all()
     assert (classified(state, got) == solved[0]).all()
+    # Given up in parts: by one part all is solved that is, by more nothing that is not, if what is
+    # uniform stays so.
+    if not table[0] and table[-1]:
+        early = simulator.solved_many(others, state, steps, 1 + steps // 3)
+        assert not (early & ~solved)[:, :m].any()
+    assert (simulator.solved_many(others, state, steps, steps + 1) == solved).all()
 
 
 def correct(before: np.ndarray, after: np.ndarray) -> np.ndarray:

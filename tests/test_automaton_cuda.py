@@ -62,6 +62,7 @@ SHIM = """
 #define __global__
 #define __shared__
 #define __forceinline__ inline
+#define __popcll __builtin_popcountll
 struct Dim { unsigned x; };
 static thread_local Dim threadIdx, blockIdx, blockDim;
 """

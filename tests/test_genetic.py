@@ -98,6 +98,21 @@ def test_a_rule_learned_is_better_than_a_guess(symmetric: bool, low: float) -> N
     assert told == sorted(told) and abs(told[-1] - score.value) < 0.1
 
 
+def test_early_ends_are_cheaper_and_learn_as_well() -> None:
+    task, steps, scores = CaEvolution(width=61, held_out=2000), [], []
+    for brief in (0, 32):
+        genetic = ready(task, generations=40, retest=512, brief=brief)
+        predictor, _ = trained(genetic, task)
+        steps.append(genetic.counts()["operations"]["int32_add"])
+        scores.append(task.examine(task.draws([2], 1)[0], predictor).value)
+    assert steps[1] < 0.9 * steps[0] and min(scores) > 0.75
+
+
+def test_only_what_comes_to_rest_can_end_early() -> None:
+    with pytest.raises(Refused, match="leave it at 0"):
+        ready(CaEvolution(goal="synchronise"), brief=32)
+
+
 def test_synchronising_is_learned() -> None:
     task = CaEvolution(goal="synchronise", width=31, radius=2, steps=60, held_out=500)
     predictor, _ = trained(ready(task, generations=40, retest=512), task)

@@ -81,8 +81,15 @@ class Simulator:
         end = self.compiled(table).run(state, steps, threads=self.threads)
         return classified(state, end)
 
-    def solved_many(self, tables: np.ndarray, state: np.ndarray, steps: int) -> np.ndarray:
-        """bool [k, 64 words]: the same for the rules of `tables` uint8 [k, 2**(2r+1)], all as data."""
+    def solved_many(
+        self, tables: np.ndarray, state: np.ndarray, steps: int, brief: int = 0
+    ) -> np.ndarray:
+        """bool [k, 64 words]: the same for the rules of `tables` uint8 [k, 2**(2r+1)], all as data.
+
+        brief: steps in which more of a word's 64 configurations must have become uniform, or those that
+        have not are given up: cheaper, and nearly as exact for rules that leave what is uniform as it is.
+        0: all steps are run.
+        """
         tables = np.asarray(tables)
         size = 2 << 2 * self.radius
         if tables.ndim != 2 or tables.shape[1] != size or not len(tables):
@@ -100,7 +107,7 @@ class Simulator:
             row = self._row()
             self._library.solve_states(
                 *(rules.ctypes.data, state.ctypes.data, result.ctypes.data),
-                *(words, first, last, steps, row.ctypes.data),
+                *(words, first, last, steps, brief, row.ctypes.data),
             )
 
         spread(result.size, 1, self.threads, solve)
@@ -186,7 +193,7 @@ def _as_data(radius: int, width: int) -> Any:
     p, u64 = ctypes.c_void_p, ctypes.c_uint64
     built.run_states.restype = built.solve_states.restype = None
     built.run_states.argtypes = [p, p, p, u64, u64, u64, ctypes.c_int32, p]
-    built.solve_states.argtypes = [p, p, p, u64, u64, u64, ctypes.c_int32, p]
+    built.solve_states.argtypes = [p, p, p, u64, u64, u64, ctypes.c_int32, ctypes.c_int32, p]
     built.row_bytes.restype, built.row_bytes.argtypes = u64, []
     built.take_steps.restype, built.take_steps.argtypes = u64, []
     return built

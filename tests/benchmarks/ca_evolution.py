@@ -39,6 +39,7 @@ AS_PUBLISHED = [
 CONTENDERS = {
     "hypercell": HYPERCELL,
     "genetic": GENETIC,
+    "genetic, early ends": [*GENETIC, "algo.brief=32"],
     "genetic, as published": [*GENETIC, *AS_PUBLISHED],
     "backprop": ["algo=backprop", "algo.starts=1000"],
     "hypercell, folds=any": [*HYPERCELL, "algo.folds=any"],

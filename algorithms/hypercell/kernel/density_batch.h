@@ -65,16 +65,8 @@ DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, bool fair, u32
   LONG
   for (i32 i = WIDTH + RADIUS; i < ROW; i++) row[i] = 0;
   u64 ones = majority_of(row);
-  i32 left = (i32)here.space->params[P_STEPS], brief = (i32)here.space->params[P_BRIEF], over = 0;
-  while (left) {
-    i32 part = brief < left ? brief : left;
-    run_ring(rule, row, other, part);
-    left -= part;
-    i32 uniform = (i32)POPCOUNT(uniform_at(row, 0) | uniform_at(row, ~0ull));
-    COUNT(PAUSE, 1), COUNT(HOPE, uniform > over);
-    if (uniform <= over || uniform == BATCH) break;
-    over = uniform;
-  }
+  const i64 *params = here.space->params;
+  run_while_it_helps(rule, row, other, (i32)params[P_STEPS], (i32)params[P_BRIEF]);
   u64 solved = (ones & uniform_at(row, 0)) | (~ones & uniform_at(row, ~0ull));
   hits = (u32)POPCOUNT(solved);
   u32 worst = ALL_POINTS / 2, sum = 0;

@@ -45,7 +45,7 @@
   /* ... it is not: the worse side twice */ \
   _(PARTIAL, 0, 0, 0, 1) \
   /* ... so many steps on: how many are uniform? */ \
-  _(PAUSE, 0, 0, 7) \
+  _(PAUSE, 0, 0, 8) \
   /* ... more than were: all of them? */ \
   _(HOPE, 0, 0, 1) \
   /* ... of a side with any, the share */ \

@@ -147,10 +147,27 @@ DEVICE u64 majority_of(const u64 *row) {
   return more;
 }
 
+// As run_ring, but only for as long as `brief` steps more (at least one) have made more configurations
+// uniform: what goes in circles does so for ever. Now and then a configuration is given up too early.
+DEVICE i32 run_while_it_helps(const Ready &rule, u64 *row, u64 *other, i32 steps, i32 brief) {
+  i32 done = 0, left = steps, over = 0;
+  while (left) {
+    i32 part = brief < left ? brief : left;
+    done += run_ring(rule, row, other, part);
+    left -= part;
+    i32 uniform = (i32)POPCOUNT(uniform_at(row, 0) | uniform_at(row, ~0ull));
+    COUNT(PAUSE, 1), COUNT(HOPE, uniform > over);
+    if (uniform <= over || uniform == 64) break;
+    over = uniform;
+  }
+  return done;
+}
+
 // Bit l is set where configuration l has come, after `steps`, to be all what most of its cells began as.
-// done: has the steps that were done added to it.
-DEVICE u64 solved_by(const Ready &rule, u64 *row, u64 *other, i32 steps, u64 &done) {
+// brief: as above; 0: all steps are run. done: has the steps that were done added to it.
+DEVICE u64 solved_by(const Ready &rule, u64 *row, u64 *other, i32 steps, i32 brief, u64 &done) {
   u64 ones = majority_of(row);
-  done += (u64)run_ring(rule, row, other, steps);
+  done += (u64)(brief ? run_while_it_helps(rule, row, other, steps, brief)
+                      : run_ring(rule, row, other, steps));
   return (ones & uniform_at(row, 0)) | (~ones & uniform_at(row, ~0ull));
 }

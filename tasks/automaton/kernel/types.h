@@ -7,6 +7,8 @@ typedef unsigned long long u64;
 
 #ifdef __CUDACC__
 #define DEVICE __device__ __forceinline__
+#define POPCOUNT(x) __popcll(x)
 #else
 #define DEVICE static inline __attribute__((always_inline))
+#define POPCOUNT(x) __builtin_popcountll(x)
 #endif
