@@ -5,10 +5,10 @@
 // right: the better it is, the fewer more points double what it has. In a tick the same coins fall for all
 // rules, so that what one has more than another is less by luck. A batch is run on while more and more of
 // it come to be uniform: what goes in circles does so for ever. A kind organism is such a kind: from fair
-// coins to cells that are ones by a chance as far from 1/2 as its spread says. It has what the rules have that live on
-// it, more where they solve two of three, less where they solve all or none: hard but solvable. What is
-// hard pays a rule as much more as it costs a good one, so that rules that live on different kinds can
-// be compared.
+// coins to cells that are ones by a chance as far from 1/2 as its spread says. It has what the rules have
+// that live on it, more where they solve two of three, less where they solve all or none: hard but
+// solvable. What is hard pays a rule as much more as it costs a good one, so that rules that live on
+// different kinds can be compared. As a space ages, all kinds fade into fair coins.
 //
 // A rule's table can be read folded: what it says of one half of all neighbourhoods is said of their
 // images as well. Images under SWAP have ones and zeros swapped, and the opposite output; under MIRROR
@@ -130,7 +130,7 @@ DEVICE void listen(Here &here) {
 // What is left of a kind's spread at this tick.
 DEVICE u32 faded(const Here &here, u32 spread) {
   i64 fade = here.space->params[P_FADE], left = fade - here.tick;
-  COUNT(SEASON, fade != 0), COUNT(LATE, fade && left <= 0), COUNT(FADING, fade && left > 0);
+  COUNT(SEASON, fade != 0), COUNT(FADING, fade && left > 0);
   return !fade ? spread : left <= 0 ? 0 : (u32)(spread * left / fade);
 }
 

@@ -59,7 +59,7 @@ DEVICE void draw_cells(const Here &here, u32 spread, u64 *row) {
 // A batch: points for every cell that ends as most cells began, as many again for a whole configuration. Of
 // a table that does not treat ones as it does zeros, of those that began with more ones and of those with
 // more zeros the ones that went worse are counted twice, so that always saying the same is worth nothing.
-DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, bool fair, u32 &hits) {
+DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, bool alike, u32 &hits) {
   u64 row[ROW], other[ROW];
   draw_cells(here, spread, row);
   LONG
@@ -70,7 +70,7 @@ DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, bool fair, u32
   u64 solved = (ones & uniform_at(row, 0)) | (~ones & uniform_at(row, ~0ull));
   hits = (u32)POPCOUNT(solved);
   u32 worst = ALL_POINTS / 2, sum = 0;
-  COUNT(JUDGED, 1), COUNT(PARTIAL, !fair);
+  COUNT(JUDGED, 1), COUNT(PARTIAL, !alike);
   for (i32 side = 0; side < 2; side++) {
     u64 lanes = side ? ones : ~ones;
     u32 many = (u32)POPCOUNT(lanes), right = (u32)POPCOUNT(solved & lanes) * WIDTH;
@@ -80,5 +80,5 @@ DEVICE u32 judge(const Here &here, const Ready &rule, u32 spread, bool fair, u32
     COUNT(SIDE, many != 0), COUNT(WORSE, many && right * (BATCH / 2) / many < worst);
     if (many && right * (BATCH / 2) / many < worst) worst = right * (BATCH / 2) / many;
   }
-  return fair ? sum : 2 * worst;
+  return alike ? sum : 2 * worst;
 }

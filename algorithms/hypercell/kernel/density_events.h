@@ -40,7 +40,7 @@
   _(COIN, 0, 0, 17, 2) \
   /* ... the dice are thrown for 128 of them */ \
   _(TOSS, 0, 0, 1) \
-  /* a batch is judged: whose coins, who is solved, cells that are right on both sides, is its table fair? */ \
+  /* a batch is judged: whose coins, who is solved, cells that are right on both sides, does its table treat both states alike? */ \
   _(JUDGED, 0, 0, 30 + 18 * WIDTH, 2) \
   /* ... it is not: the worse side twice */ \
   _(PARTIAL, 0, 0, 0, 1) \
@@ -94,8 +94,6 @@
   _(NAP, 8) \
   /* it eats: do kinds fade? */ \
   _(SEASON, 0, 0, 3) \
-  /* ... they have */ \
-  _(LATE, 0) \
   /* ... what is left of a spread, in 64 bits */ \
   _(FADING, 0, 0, 2 * DIV_ADD, 2 + 2 * DIV_MUL) \
   /* it eats: its fold; how hard that kind is; points and hits are noted; is it grown now? */ \
