@@ -79,7 +79,7 @@ def run(folders: list[str], draws: int, budget_j: str, names: list[str]) -> None
             if any(r.draw.seed == seed for r in curves(folders).get(name, [])):
                 continue
             words = [*CONTENDERS[name], f"seed={seed}", f"results={folders[0]}", "threads=1"]
-            pauses = ["curve.first_s=0.3", "curve.ratio=1.25", f"curve.budget_j={budget_j}"]
+            pauses = ["curve.first_s=0.05", "curve.ratio=1.25", f"curve.budget_j={budget_j}"]
             command = ["curve", "task=ca_evolution", "meter=cpu_time", *words, *pauses]
             subprocess.run([sys.executable, "-m", "harness.cli", *command], check=False)
 
