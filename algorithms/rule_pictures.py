@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tasks.automaton import bits, diagram, oracle
+from tasks.automaton.rules import to_hex
 from tasks.rule_search import RINGS, RuleSearch
 
 CHOICE = 1024  # configurations among which the easiest and the hardest are looked for
@@ -28,10 +29,12 @@ class Rule:
 def pictures(
     table: np.ndarray, spec: RuleSearch, history: Sequence[tuple[float, float]]
 ) -> dict[str, bytes]:
-    """`diagrams`, and a chart of the history (seconds, score) if it has more than one point."""
+    """`diagrams`, and a chart of the history (seconds, score), whose title is a ring's rule in hex: as
+    `algo=known_rule algo.rule=...` takes it."""
     files = diagrams(table, spec)
-    if len(history) > 1:
-        files["score.svg"] = chart(history, f"score by its own estimate, {spec.goal}")
+    if history:
+        whose = f"{to_hex(table)}: " if spec.goal in RINGS else ""
+        files["score.svg"] = chart(history, f"{whose}{spec.goal} by its own trials")
     return files
 
 

@@ -11,7 +11,7 @@ from algorithms.base import Progress, Refused
 from algorithms.genetic import Genetic
 from algorithms.rule_pictures import chart
 from tasks.automaton import bits, oracle
-from tasks.automaton.rules import complemented, mirrored, parse_rule
+from tasks.automaton.rules import complemented, mirrored, parse_rule, to_hex
 from tasks.ca_evolution import CaEvolution
 
 SMALL = CaEvolution(width=31, radius=2, steps=60, held_out=2000)
@@ -152,8 +152,9 @@ def test_the_best_is_kept_through_later_starts() -> None:
 def test_pictures() -> None:
     genetic = ready(generations=40, population=20, elite=4, retest=256)
     data = SMALL.draws([1], 1)[0].train
-    trained(genetic, SMALL)
+    predictor, _ = trained(genetic, SMALL)
     files = genetic.pictures(data)
+    assert f">{to_hex(predictor.rule())}: density by" in files["score.svg"].decode()
     assert set(files) == {"easy.png", "hard.png", "score.svg"}
     assert files["easy.png"].startswith(b"\x89PNG") and files["easy.png"] != files["hard.png"]
 
