@@ -164,10 +164,13 @@ DEVICE i32 run_while_it_helps(const Ready &rule, u64 *row, u64 *other, i32 steps
 }
 
 // Bit l is set where configuration l has come, after `steps`, to be all what most of its cells began as.
-// brief: as above; 0: all steps are run. done: has the steps that were done added to it.
+// EARLY: as above, by `brief`; else all steps are run. done: has the steps that were done added to it.
+template <bool EARLY>
 DEVICE u64 solved_by(const Ready &rule, u64 *row, u64 *other, i32 steps, i32 brief, u64 &done) {
   u64 ones = majority_of(row);
-  done += (u64)(brief ? run_while_it_helps(rule, row, other, steps, brief)
-                      : run_ring(rule, row, other, steps));
+  if constexpr (EARLY)
+    done += (u64)run_while_it_helps(rule, row, other, steps, brief);
+  else
+    done += (u64)run_ring(rule, row, other, steps);
   return (ones & uniform_at(row, 0)) | (~ones & uniform_at(row, ~0ull));
 }
